@@ -1,0 +1,1 @@
+"""The Hydra configuration, packaged as `avs_lightning.conf`."""

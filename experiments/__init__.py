@@ -1,0 +1,1 @@
+"""Studies, one folder each, packaged as `avs_lightning.experiments`."""

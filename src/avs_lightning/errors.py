@@ -1,0 +1,17 @@
+"""The one error that users are meant to see."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Something that the user can mend: says what is wrong, where, what is allowed and what to do.
+
+    The command line prints the message without a stack trace and exits with code 1.
+    """
+
+
+def near_matches(name: str, allowed: Iterable[str], most: int = 5) -> str:
+    """Return "; did you mean a, b?" for the entries of `allowed` that look like `name`, or nothing."""
+    close = difflib.get_close_matches(name, list(allowed), n=most, cutoff=0.5)
+    return f"; did you mean {', '.join(close)}?" if close else ""

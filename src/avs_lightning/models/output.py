@@ -1,0 +1,20 @@
+"""What every network returns."""
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass
+class NetworkOutput:
+    """The output of a network on B clips of T frames.
+
+    Attributes:
+        logits: [B, T, K, H, W], K = 1 for binary segmentation, at the images' resolution.
+        features: per stage (index 0 is stage 1), what the losses see: relu(z_i), [B, T, C, h_i, w_i].
+        audio: per stage, the audio vectors that TPAVI hands on, [B, T, C]; None where the stage uses no audio.
+    """
+
+    logits: Tensor
+    features: list[Tensor] = field(default_factory=list)
+    audio: list[Tensor | None] = field(default_factory=list)
