@@ -1,0 +1,186 @@
+"""The losses of AVS (Zhou et al., ECCV 2022), from logits, on labelled frames only.
+
+**Several processes.** Each loss collects its few numbers a frame from all processes (`gather_rows`) before it reduces
+them, so every process holds the loss of the global batch. The gathering's backward pass sums over the W processes and
+DDP then averages over them: W / W = 1, the gradient is that of one process on the global batch.
+
+**Autocast.** Everything here runs in float32, whatever the network ran in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional
+from torch import Tensor
+from torch.nn import functional as F
+
+from avs_lightning.errors import UserError, near_matches
+from avs_lightning.models.output import NetworkOutput
+
+Distance = Literal["kl", "euclidean"]
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """Join the rows (first axis, equally many) of all processes, in rank order; the gradient flows back to each.
+
+    Nothing is gathered where gradients are off: in evaluation processes may hold different numbers of batches, and
+    one would wait for the others forever.
+    """
+    if not (torch.is_grad_enabled() and dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1):
+        return rows
+    return torch.cat(torch.distributed.nn.functional.all_gather(rows))
+
+
+def mask_bce(logits: Tensor, masks: Tensor, labelled: Tensor | None = None) -> Tensor:
+    """Return the binary cross entropy, the mean over the pixels of all labelled frames; 0 where there is none.
+
+    Args:
+        logits: [B, T, 1, H, W].
+        masks: [B, T, 1, H, W], 1 where the pixel sounds.
+        labelled: [B, T], the frames that carry a mask; None for all.
+    """
+    with _float32(logits):
+        pixels = F.binary_cross_entropy_with_logits(logits.float(), masks.float(), reduction="none")
+        frames, kept = _gathered(pixels.mean(dim=(2, 3, 4)).flatten(), logits, labelled)
+        return _mean(frames[kept])
+
+
+def avm_audio(
+    out: NetworkOutput,
+    stages: Sequence[int] = (1, 2, 3, 4),
+    distance: Distance = "kl",
+    labelled: Tensor | None = None,
+) -> Tensor:
+    """Return AVM-AV, the paper's L_AVM: what is masked should look like what is heard (its eq. 4).
+
+    Args:
+        out: a network's output; its audio vectors of the chosen stages are needed.
+        stages: from 1 to 4; the loss is the mean over them.
+        distance: "kl" for KL(softmax(audio) || softmax(visual)), summed over frames and channels, so that it grows with
+            the batch as in the released code; "euclidean" for the mean pairwise distance.
+        labelled: [B, T], the frames to count; None for all.
+
+    Raises:
+        UserError: for an unknown distance, and for a stage without audio vectors.
+    """
+
+    def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
+        return _distance(F.normalize(audio, dim=-1), visual, distance)
+
+    return _mean_over_stages(out, stages, labelled, _soft_masked, of_stage)
+
+
+def avm_visual(
+    out: NetworkOutput,
+    stages: Sequence[int] = (1, 2, 3, 4),
+    distance: Distance = "kl",
+    labelled: Tensor | None = None,
+) -> Tensor:
+    """Return AVM-VV: what is masked should look alike in the two frames that sound most alike.
+
+    Each frame is compared with the other frame of the (global) batch whose audio vector is nearest; a lone frame has no
+    other and costs nothing. Arguments and errors are those of `avm_audio`.
+    """
+
+    def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
+        if len(audio) < 2:
+            return 0 * visual.sum()
+        apart = torch.cdist(audio.detach(), audio.detach(), compute_mode="donot_use_mm_for_euclid_dist")
+        nearest = apart.fill_diagonal_(torch.inf).argmin(dim=-1)
+        return _distance(visual[nearest], visual, distance)
+
+    return _mean_over_stages(out, stages, labelled, _soft_masked, of_stage)
+
+
+def avm_cosine(out: NetworkOutput, stages: Sequence[int] = (1, 2, 3, 4), labelled: Tensor | None = None) -> Tensor:
+    """Return the released S4 code's variant of AVM-AV: -ln(relu(cosine) + 1e-6) with a mask cut at 0.5.
+
+    The cut mask carries no gradient: only features and audio vectors learn from it. Arguments and errors are those of
+    `avm_audio`.
+    """
+
+    def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
+        cosine = (F.normalize(audio, dim=-1) * visual).sum(dim=-1)
+        return _mean(-(cosine.relu() + 1e-6).log())
+
+    return _mean_over_stages(out, stages, labelled, _hard_masked, of_stage)
+
+
+def _mean_over_stages(
+    out: NetworkOutput,
+    stages: Sequence[int],
+    labelled: Tensor | None,
+    masked: Callable[[Tensor, Tensor], Tensor],
+    of_stage: Callable[[Tensor, Tensor], Tensor],
+) -> Tensor:
+    """Average over stages a loss of all kept rows: audio [rows, C], and the masked, normalised features [rows, C]."""
+    losses = []
+    with _float32(out.logits):
+        for stage in _checked(out, stages):
+            audio = out.audio[stage - 1]
+            assert audio is not None
+            visual = F.normalize(masked(out.features[stage - 1].flatten(0, 1).float(), out.logits.float()), dim=-1)
+            rows, kept = _gathered(torch.stack([audio.flatten(0, 1).float(), visual], dim=1), out.logits, labelled)
+            losses.append(of_stage(*rows[kept].unbind(dim=1)))
+        return torch.stack(losses).mean()
+
+
+def _soft_masked(features: Tensor, logits: Tensor) -> Tensor:
+    """Average features [rows, C, h, w] times the sigmoid of the pooled logits [B, T, 1, H, W]."""
+    weights = _pool_like(features, logits).sigmoid()
+    return (features * weights).mean(dim=(2, 3))
+
+
+def _hard_masked(features: Tensor, logits: Tensor) -> Tensor:
+    """Average features over the pixels whose pooled sigmoid exceeds 0.5."""
+    mask = (_pool_like(features, logits.sigmoid()) > 0.5).float()
+    return (features * mask).sum(dim=(2, 3)) / (mask.sum(dim=(2, 3)) + 1e-6)
+
+
+def _pool_like(features: Tensor, maps: Tensor) -> Tensor:
+    """Average-pool maps [B, T, 1, H, W] to the size of features [B*T, C, h, w]."""
+    height, width = features.shape[-2:]
+    return F.adaptive_avg_pool2d(maps.flatten(0, 1), (height, width))
+
+
+def _distance(target: Tensor, estimate: Tensor, distance: str) -> Tensor:
+    if distance == "kl":
+        return F.kl_div(estimate.log_softmax(-1), target.log_softmax(-1), reduction="sum", log_target=True)
+    if distance == "euclidean":
+        return _mean(F.pairwise_distance(target, estimate, eps=1e-6))
+    raise UserError(
+        f"unknown distance {distance!r}{near_matches(str(distance), ('kl', 'euclidean'))} (allowed: kl, euclidean)"
+    )
+
+
+def _checked(out: NetworkOutput, stages: Sequence[int]) -> Sequence[int]:
+    heard = [i for i, audio in enumerate(out.audio, start=1) if audio is not None]
+    if missing := [stage for stage in stages if stage not in heard]:
+        have = f"stages with audio: {', '.join(map(str, heard))}" if heard else "no stage of this network has any"
+        raise UserError(
+            f"the audio-visual matching loss needs audio vectors at stage {', '.join(map(str, missing))} ({have}): "
+            "choose among those, or fuse audio at the stages of the loss (fusion.stages)"
+        )
+    if not stages:
+        raise UserError("the audio-visual matching loss needs at least one stage, from 1 to 4; got none")
+    return stages
+
+
+def _gathered(rows: Tensor, logits: Tensor, labelled: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Gather rows, one a frame, and which of them are labelled, from all processes."""
+    if labelled is None:
+        labelled = torch.ones(logits.shape[:2], dtype=torch.bool, device=logits.device)
+    return gather_rows(rows), gather_rows(labelled.flatten().byte()).bool()
+
+
+def _mean(rows: Tensor) -> Tensor:
+    """Return the mean, and for no rows a zero that keeps the graph."""
+    return rows.sum() / max(len(rows), 1)
+
+
+def _float32(logits: Tensor) -> torch.autocast:
+    return torch.autocast(logits.device.type, enabled=False)

@@ -1,0 +1,102 @@
+"""Pixels counted once per frame: every score of every protocol follows from these integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from avs_lightning.errors import UserError
+
+LEVELS = 255
+
+
+@dataclass
+class FrameCounts:
+    """Numbers of pixels in each frame of n clips of T frames.
+
+    Attributes:
+        labelled: [n, T] bool; the frames to score.
+        pixels: [n, T] int32, all pixels.
+        foreground: [n, T] int32, pixels that sound by the ground truth.
+        predicted: [n, T] int32, pixels with sigmoid(logit) > 0.5.
+        correct: [n, T] int32, those of `predicted` that are foreground.
+        predicted_at: [n, T, 255] int32, pixels with sigmoid(logit) >= the k-th threshold of the F-score.
+        correct_at: [n, T, 255] int32, those of `predicted_at` that are foreground.
+    """
+
+    labelled: Tensor
+    pixels: Tensor
+    foreground: Tensor
+    predicted: Tensor
+    correct: Tensor
+    predicted_at: Tensor
+    correct_at: Tensor
+
+    def __getitem__(self, rows: slice | Tensor) -> FrameCounts:
+        return FrameCounts(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @classmethod
+    def cat(cls, parts: Sequence[FrameCounts]) -> FrameCounts:
+        """Join the clips of several parts."""
+        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+def count_frames(logits: Tensor, masks: Tensor, labelled: Tensor | None = None) -> FrameCounts:
+    """Count the pixels of each frame.
+
+    Args:
+        logits: [clips, T, H, W] or [clips, T, 1, H, W].
+        masks: the same shape; above 0.5 where the pixel sounds.
+        labelled: [clips, T], the frames that carry a mask; None for all.
+
+    Raises:
+        UserError: for shapes that do not fit, and where a logit is NaN: compared with a threshold, NaN reads as
+            background, so a network that has diverged would still score.
+    """
+    logits, masks, labelled = _checked(logits.detach(), masks, labelled)
+    # One frame at a time stays in cache, and the last bit of a sigmoid depends on an element's place in its tensor:
+    # so counted, a frame scores the same in every batch.
+    levels = thresholds().to(logits.device)
+    frames = [_count_frame(*frame, levels) for frame in zip(logits.flatten(0, 1), masks.flatten(0, 1))]
+    pixels = torch.full(labelled.shape, logits.shape[-2] * logits.shape[-1], dtype=torch.int32, device=logits.device)
+    counted = (torch.stack(column).unflatten(0, labelled.shape) for column in zip(*frames))
+    return FrameCounts(labelled, pixels, *counted)
+
+
+def thresholds() -> Tensor:
+    """Return the F-score's 255 thresholds, [255] on the CPU; float32 on purpose: the last one then is exactly 1."""
+    return torch.linspace(0, 1 - 1e-10, LEVELS, dtype=torch.float32)
+
+
+def _count_frame(logits: Tensor, foreground: Tensor, levels: Tensor) -> tuple[Tensor, ...]:
+    probabilities = logits.float().sigmoid().flatten()
+    foreground = foreground.flatten()
+    predicted = probabilities > 0.5
+    # Threshold k is k/254 up to rounding: the nearest one needs no search, and is reached, or the one below it is.
+    nearest = (probabilities * (LEVELS - 1)).round_().int()
+    level = nearest - (probabilities < levels.index_select(0, nearest)).int()
+    histogram = torch.bincount(level + LEVELS * foreground.int(), minlength=2 * LEVELS).view(2, LEVELS)
+    background_at, correct_at = histogram.flip(1).cumsum(1).flip(1).int()
+    counts = foreground.sum(), predicted.sum(), (predicted & foreground).sum()
+    return *(count.int() for count in counts), background_at + correct_at, correct_at
+
+
+def _checked(logits: Tensor, masks: Tensor, labelled: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    given = f"logits {list(logits.shape)}, masks {list(masks.shape)}"
+    if logits.shape != masks.shape or logits.ndim not in (4, 5) or (logits.ndim == 5 and logits.shape[2] != 1):
+        raise UserError(f"{given}: both must be [clips, T, H, W] or [clips, T, 1, H, W]")
+    if labelled is None:
+        labelled = torch.ones(logits.shape[:2], dtype=torch.bool, device=logits.device)
+    if labelled.shape != logits.shape[:2]:
+        raise UserError(f"labelled {list(labelled.shape)} must be [clips, T] = {list(logits.shape[:2])}")
+    if (broken := logits.flatten(2).isnan().any(-1)).any():
+        clip, frame = broken.nonzero()[0].tolist()
+        raise UserError(
+            f"a prediction is NaN (clip {clip} of the batch, frame {frame}): the network has diverged; "
+            "lower the learning rate, clip gradients (trainer.gradient_clip_val) or train in 32-bit (trainer.precision)"
+        )
+    size = logits.shape[-2:]
+    return logits.reshape(*labelled.shape, *size), masks.reshape(*labelled.shape, *size) > 0.5, labelled.bool()

@@ -1,0 +1,127 @@
+"""`torchmetrics` classes that hold counted frames: the result depends on the clips alone.
+
+Not on their order, the batch size, or the number of processes, and a clip that a padding sampler repeats counts once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from avs_lightning.errors import UserError
+from avs_lightning.metrics.counts import FrameCounts, count_frames
+from avs_lightning.metrics.protocols import PROTOCOLS, Protocol, false_positive_rate, frame_ious, fscore_of, miou_of
+
+
+class ClipMetric(Metric):
+    """The frames seen so far as counts, one row a clip; what is computed from them is the subclass's.
+
+    The states take about 2 kB a frame: 8 MB for the 740 test clips of S4.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+
+    index: list[Tensor]
+
+    def __init__(self, batch_clips: int = 4) -> None:
+        super().__init__()
+        self.batch_clips = batch_clips
+        for name in ("index", *(field.name for field in fields(FrameCounts))):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(
+        self, logits: Tensor, masks: Tensor, labelled: Tensor | None = None, indices: Tensor | None = None
+    ) -> None:
+        """Count a batch.
+
+        Args:
+            logits: [B, T, 1, H, W] or [B, T, H, W].
+            masks: the same shape; above 0.5 where the pixel sounds.
+            labelled: [B, T], the frames that carry a mask; None for all.
+            indices: [B], each clip's position in the data set; None numbers the clips as they come, in one process.
+
+        Raises:
+            UserError: see `count_frames`; and for `indices=None` in several processes.
+        """
+        counts = count_frames(logits, masks, labelled)
+        if indices is None:
+            if torch.distributed.is_available() and torch.distributed.is_initialized():
+                raise UserError("with several processes the metric needs each clip's place: update(..., indices=...)")
+            seen = sum(len(rows) for rows in self.index)
+            indices = torch.arange(seen, seen + len(counts.labelled))
+        self.index.append(indices.to(counts.labelled.device))
+        for field in fields(counts):
+            getattr(self, field.name).append(getattr(counts, field.name))
+
+    def counts(self) -> tuple[Tensor, FrameCounts]:
+        """Return the clips of all processes, each once, in the data set's order: indices [n] and their counts.
+
+        Every process has to call it: it synchronises, as `compute` does.
+        """
+        with self.sync_context(should_sync=self._to_sync and not self._is_synced, should_unsync=not self._is_synced):
+            return self._counts()
+
+    def _counts(self) -> tuple[Tensor, FrameCounts]:
+        if not self.index:
+            raise UserError("no clip to score: the split is empty")
+        order = dim_zero_cat(self.index)
+        counts = FrameCounts(*(dim_zero_cat(getattr(self, field.name)) for field in fields(FrameCounts)))
+        order, places = torch.sort(order, stable=True)
+        first = torch.ones_like(order, dtype=torch.bool)
+        first[1:] = order[1:] != order[:-1]
+        return order[first], counts[places[first]]
+
+
+class MeanIoU(ClipMetric):
+    """mIoU under one protocol, see `avs_lightning.metrics.mean_iou`."""
+
+    def __init__(self, protocol: Protocol = "reference", batch_clips: int = 4) -> None:
+        super().__init__(batch_clips)
+        self.protocol = protocol
+
+    def compute(self) -> Tensor:
+        """Return the score of all clips so far, a scalar."""
+        return miou_of(self._counts()[1], self.protocol, self.batch_clips)
+
+
+class FScore(ClipMetric):
+    """F-score under one protocol, see `avs_lightning.metrics.f_score`."""
+
+    def __init__(self, protocol: Protocol = "reference", batch_clips: int = 4) -> None:
+        super().__init__(batch_clips)
+        self.protocol = protocol
+
+    def compute(self) -> Tensor:
+        """Return the score of all clips so far, a scalar."""
+        return fscore_of(self._counts()[1], self.protocol, self.batch_clips)
+
+
+class SegmentationScores(ClipMetric):
+    """Every score under every protocol, from one pass over the pixels."""
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return scalars: `miou_*` and `fscore_*` for each protocol, and `false_positive_rate`."""
+        _, counts = self._counts()
+        scores = {f"miou_{protocol}": miou_of(counts, protocol, self.batch_clips) for protocol in PROTOCOLS}
+        scores |= {f"fscore_{protocol}": fscore_of(counts, protocol, self.batch_clips) for protocol in PROTOCOLS}
+        return scores | {"false_positive_rate": false_positive_rate(counts)}
+
+    def per_clip(self) -> tuple[Tensor, Tensor]:
+        """Return the clips' indices [n] and each one's mean IoU over labelled frames [n]; NaN where it has none."""
+        indices, counts = self.counts()
+        return indices, _mean_where(counts.labelled, frame_ious(counts), dim=1)
+
+    def per_second(self) -> Tensor:
+        """Return the mean IoU of each clip's k-th frame over all clips, [T]; NaN where no clip labels it."""
+        _, counts = self.counts()
+        return _mean_where(counts.labelled, frame_ious(counts), dim=0)
+
+
+def _mean_where(kept: Tensor, values: Tensor, dim: int) -> Tensor:
+    return (torch.where(kept, values, 0).sum(dim) / kept.sum(dim)).float()
