@@ -1,0 +1,134 @@
+"""The AVS network: encoder -> neck -> TPAVI at chosen stages -> decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avs_lightning.errors import UserError
+from avs_lightning.models.decoders import ReferenceDecoder
+from avs_lightning.models.encoders import VisualEncoder
+from avs_lightning.models.neck import Neck
+from avs_lightning.models.output import NetworkOutput
+from avs_lightning.models.tpavi import TPAVI
+
+STAGES = (1, 2, 3, 4)
+
+
+class AVS(nn.Module):
+    """Audio-visual segmentation (Zhou et al., ECCV 2022).
+
+    Args:
+        encoder: the visual encoder, any timm backbone with strides 4-32.
+        weights: of the encoder: "imagenet", "none" or a file.
+        frozen_encoder: do not train the encoder.
+        stages: where TPAVI fuses, any subset of 1-4; () for no fusion.
+        audio: TPAVI attends from the pixels to the sound.
+        visual: TPAVI attends from the pixels to all pixels. With both, one module is used twice and averaged.
+        scope: "clip" as published, or "frame"; see `TPAVI`.
+        decoder: "reference", or the name of a segmentation_models_pytorch decoder.
+        channels: C, of every stage after the neck.
+        audio_channels: of the audio embedding.
+        image_size: height and width of the images, for encoders that are built for one size.
+
+    Attributes:
+        hyper_parameters: the arguments; `AVS(**hyper_parameters)` is the same network.
+
+    Raises:
+        UserError: an encoder, decoder, scope or stage that does not exist.
+    """
+
+    def __init__(
+        self,
+        encoder: str = "resnet50",
+        weights: str = "none",
+        frozen_encoder: bool = False,
+        stages: Sequence[int] = STAGES,
+        audio: bool = True,
+        visual: bool = False,
+        scope: str = "clip",
+        decoder: str = "reference",
+        channels: int = 256,
+        audio_channels: int = 128,
+        image_size: int = 224,
+    ) -> None:
+        super().__init__()
+        self.hyper_parameters: dict[str, Any] = {
+            "encoder": encoder,
+            "weights": weights,
+            "frozen_encoder": frozen_encoder,
+            "stages": tuple(stages),
+            "audio": audio,
+            "visual": visual,
+            "scope": scope,
+            "decoder": decoder,
+            "channels": channels,
+            "audio_channels": audio_channels,
+            "image_size": image_size,
+        }
+        check_fusion(stages, audio, visual, encoder)
+        self.audio, self.visual = audio, visual
+        self.encoder = VisualEncoder(encoder, weights, frozen_encoder, image_size)
+        self.neck = Neck(self.encoder.channels, channels)
+        self.fusion = nn.ModuleDict({str(i): TPAVI(channels, audio_channels, scope) for i in sorted(set(stages))})
+        if (
+            not audio
+        ):  # kept for the reference's checkpoints; DistributedDataParallel wants no parameter without gradient
+            for tpavi in self.fusion.values():
+                tpavi.get_submodule("align_channel").requires_grad_(False)
+        self.decoder = ReferenceDecoder(channels)
+
+    def forward(self, images: Tensor, audio: Tensor | None = None) -> NetworkOutput:
+        """Segment.
+
+        Args:
+            images: [B, T, 3, H, W], normalised with the ImageNet mean and standard deviation.
+            audio: [B, T, audio_channels], the embeddings of the audio encoder; read only where TPAVI uses audio.
+        """
+        self._check_inputs(images, audio)
+        b, t = images.shape[:2]
+        stages, vectors = [], []
+        for i, x in enumerate(self.neck(self.encoder(images.flatten(0, 1))), start=1):
+            z, a = self.fuse(i, x.unflatten(0, (b, t)), audio)
+            stages.append(F.relu(z.flatten(0, 1)))
+            vectors.append(a)
+        logits = self.decoder(stages, tuple(images.shape[-2:]))
+        return NetworkOutput(logits.unflatten(0, (b, t)), [z.unflatten(0, (b, t)) for z in stages], vectors)
+
+    def fuse(self, stage: int, x: Tensor, audio: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """TPAVI at `stage` (1-4) of x [B, T, C, h, w]: the fused map, and the audio vectors [B, T, C] if audio is used."""
+        if str(stage) not in self.fusion:
+            return x, None
+        tpavi, x = self.fusion[str(stage)], x.transpose(1, 2)
+        fused, a = [], None
+        if self.visual:
+            fused.append(tpavi(x)[0])
+        if self.audio:
+            z, a = tpavi(x, audio)
+            fused.append(z)
+        return (sum(fused[1:], start=fused[0]) / len(fused)).transpose(1, 2), a
+
+    def _check_inputs(self, images: Tensor, audio: Tensor | None) -> None:
+        if images.ndim != 5 or images.shape[2] != 3:
+            raise ValueError(f"images must have shape [B, T, 3, H, W], not {tuple(images.shape)}")
+        wanted = (*images.shape[:2], self.hyper_parameters["audio_channels"])
+        if self.fusion and self.audio and (audio is None or audio.shape != wanted):
+            raise ValueError(
+                f"images of shape {tuple(images.shape)} need audio embeddings [B, T, audio_channels] = {wanted}, "
+                f"not {None if audio is None else tuple(audio.shape)}"
+            )
+
+
+def check_fusion(stages: Sequence[int], audio: bool, visual: bool, encoder: str) -> None:
+    """Refuse stages that do not exist, and stages without anything to attend to."""
+    for stage in stages:
+        if stage not in STAGES:
+            raise UserError(f"fusion stage {stage} does not exist: {encoder} has stages 1-4 (fusion.stages=[...])")
+    if stages and not (audio or visual):
+        raise UserError(
+            f"fusion at stages {list(stages)} attends to neither sound nor pixels: set fusion.audio=true or "
+            "fusion.visual=true, or choose no stage (fusion=none)"
+        )
