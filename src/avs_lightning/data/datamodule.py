@@ -1,0 +1,129 @@
+"""The data of a run: three splits, loaded by workers."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, DistributedSampler
+
+from avs_lightning.data.clip import ClipBatch, collate_clips
+from avs_lightning.data.datasets import Audio, AVSBenchDataset, MultiSourceDataset, SingleSourceDataset
+from avs_lightning.errors import UserError, near_matches
+
+NAMES = ("s4", "ms3")
+
+
+class AVSDataModule(pl.LightningDataModule):
+    """Train, val and test clips of S4 or MS3 as `ClipBatch`es.
+
+    The order of training epoch e depends on (seed, e) alone, so that a resumed run sees the clips that an uninterrupted
+    one would, whatever the number of workers. Over several processes each loader deals its clips out evenly and repeats
+    some to make the shares equal, as all processes must take the same number of steps; metrics drop the repeats by
+    `ClipBatch.indices`. Lightning leaves these samplers alone, with any `use_distributed_sampler`.
+
+    Args:
+        name: "s4" or "ms3".
+        root: the folder that holds `Single-source/` or `Multi-sources/`, or that folder itself.
+        image_size: height and width of the frames on disk, in pixels.
+        batch_size: training clips a batch and process.
+        eval_batch_size: val and test clips a batch and process; the "reference" metrics depend on it.
+        workers: loader processes for each split; 0 loads in the main process.
+        persistent_workers: keep the workers from one epoch to the next.
+        pin_memory: "auto" pins where there is a CUDA device.
+        seed: decides the order of training clips.
+        split: "official", or for MS3 "by_source": no source video in two splits.
+        split_seed: draws the "by_source" split; keep it while `seed` varies.
+        audio: "wav", "log_mel" (the official pickles) or "auto" (the wav where there is one).
+        limit: take the first `limit` clips of each split only.
+
+    Raises:
+        UserError: an unknown name or option; from `setup`, what `AVSBenchDataset` raises.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        root: str | Path,
+        image_size: int = 224,
+        batch_size: int = 4,
+        eval_batch_size: int = 4,
+        workers: int = 2,
+        persistent_workers: bool = True,
+        pin_memory: bool | Literal["auto"] = "auto",
+        seed: int = 123,
+        split: Literal["official", "by_source"] = "official",
+        split_seed: int = 0,
+        audio: Audio = "auto",
+        limit: int | None = None,
+    ) -> None:
+        super().__init__()
+        if name not in NAMES:
+            raise UserError(f"unknown data.name {name!r}{near_matches(name, NAMES)} (allowed: {', '.join(NAMES)})")
+        if name != "ms3" and split != "official":
+            raise UserError(
+                f"data.split={split} is there for ms3 only: {name} has the official split (data.split=official)"
+            )
+        for option, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
+            if value < 1:
+                raise UserError(f"data.{option}={value}: at least one clip a batch is needed")
+        root = str(root)
+        self.save_hyperparameters(logger=False)
+        self._datasets: dict[str, AVSBenchDataset] = {}
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the CSV; a missing data root shows here, before anything is trained."""
+        splits = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ()}
+        for split in splits.get(stage or "", ("train", "val", "test")):
+            self.dataset(split)
+
+    def dataset(self, split: str) -> AVSBenchDataset:
+        """The clips of "train", "val" or "test"."""
+        if split not in self._datasets:
+            hp: Any = self.hparams
+            common: dict[str, Any] = {"image_size": hp.image_size, "audio": hp.audio, "limit": hp.limit}
+            if hp.name == "s4":
+                self._datasets[split] = SingleSourceDataset(hp.root, split, **common)
+            else:
+                partition = {"partition": hp.split, "partition_seed": hp.split_seed}
+                self._datasets[split] = MultiSourceDataset(hp.root, split, **common, **partition)
+        return self._datasets[split]
+
+    def train_dataloader(self) -> DataLoader[ClipBatch]:
+        """Batches of training clips, in another order each epoch."""
+        return self._loader("train", self.hparams["batch_size"])
+
+    def val_dataloader(self) -> DataLoader[ClipBatch]:
+        """Batches of val clips, in the order of the CSV."""
+        return self._loader("val", self.hparams["eval_batch_size"])
+
+    def test_dataloader(self) -> DataLoader[ClipBatch]:
+        """Batches of test clips, in the order of the CSV."""
+        return self._loader("test", self.hparams["eval_batch_size"])
+
+    def _loader(self, split: str, batch_size: int) -> DataLoader[Any]:
+        hp: Any = self.hparams
+        dataset = self.dataset(split)
+        return DataLoader(
+            dataset,
+            batch_size=batch_size,
+            sampler=clip_sampler(dataset, shuffle=split == "train", seed=hp.seed),
+            num_workers=hp.workers,
+            persistent_workers=hp.persistent_workers and hp.workers > 0,
+            pin_memory=torch.cuda.is_available() if hp.pin_memory == "auto" else hp.pin_memory,
+            collate_fn=collate_clips,
+            # It seeds the workers, and keeps the loader from drawing on the random stream of the model.
+            generator=torch.Generator().manual_seed(hp.seed),
+        )
+
+
+def clip_sampler(dataset: AVSBenchDataset, shuffle: bool, seed: int) -> DistributedSampler[Any]:
+    """The clips of the present process: a share that is equal in size for all processes; one process has them all.
+
+    A `DistributedSampler` even for one process: Lightning tells it the epoch (`set_epoch`) and does not replace it, and
+    its order depends on the seed and the epoch only.
+    """
+    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+    world = torch.distributed.get_world_size() if distributed else 1
+    rank = torch.distributed.get_rank() if distributed else 0
+    return DistributedSampler(dataset, num_replicas=world, rank=rank, shuffle=shuffle, seed=seed)

@@ -1,0 +1,153 @@
+"""AVSBench on disk to `Clip`s."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from avs_lightning.data.audio import read_wav
+from avs_lightning.data.clip import Clip
+from avs_lightning.data.layout import ClipRow, Layout, MultiSourceLayout, SingleSourceLayout, check_split
+from avs_lightning.data.log_mel import MELS, PATCH_FRAMES, RATE, log_mel
+from avs_lightning.data.pickles import load_log_mel_pickle
+from avs_lightning.data.pictures import read_frame, read_mask
+from avs_lightning.data.splits import split_by_source
+from avs_lightning.errors import UserError, near_matches
+
+Audio = Literal["auto", "wav", "log_mel"]
+AUDIO = ("auto", "wav", "log_mel")
+
+
+class AVSBenchDataset(Dataset[Clip]):
+    """One split of an AVSBench setting; a subclass names its layout.
+
+    Args:
+        root: the folder that holds the setting's folder, or that folder itself.
+        split: "train", "val" or "test".
+        image_size: height and width of the frames and masks on disk, in pixels.
+        audio: "wav", "log_mel" (the official pickles), or "auto": the wav where there is one, else the pickle.
+        limit: take the first `limit` clips only.
+
+    Raises:
+        UserError: here for a missing folder or a bad CSV; from `dataset[i]` for a file that is missing, unreadable or
+            of another size.
+    """
+
+    layout_type: ClassVar[type[Layout]]
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        image_size: int = 224,
+        audio: Audio = "auto",
+        limit: int | None = None,
+    ) -> None:
+        check_split(split)
+        if audio not in AUDIO:
+            raise UserError(f"unknown data.audio {audio!r}{near_matches(audio, AUDIO)} (allowed: {', '.join(AUDIO)})")
+        self.layout = self.layout_type(root)
+        self.image_size = image_size
+        self.audio = audio
+        self.clips = self._select(self.layout.rows(), split)[:limit]
+        if not self.clips:
+            raise UserError(f"{self.layout.csv} lists no clip of the split {split!r}")
+
+    def _select(self, clips: Sequence[ClipRow], split: str) -> list[ClipRow]:
+        return [clip for clip in clips if clip.split == split]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, index: int) -> Clip:
+        clip = self.clips[index]
+        seconds, size = self.layout.frames, self.image_size
+        images, masks = torch.empty(seconds, 3, size, size), torch.zeros(seconds, 1, size, size)
+        labelled = self.layout.labelled(clip)
+        for second in range(seconds):
+            read_frame(self.layout.frame(clip, second), size, out=images[second])
+            if labelled[second]:
+                masks[second] = read_mask(self.layout.mask(clip, second), size)
+        waveform, patches = self._sound(clip)
+        return Clip(
+            images=images,
+            log_mel=patches,
+            masks=masks,
+            labelled=torch.tensor(labelled),
+            valid=torch.ones(seconds, dtype=torch.bool),
+            waveform=waveform,
+            rate=RATE,
+            id=clip.id,
+            category=clip.category,
+            index=index,
+        )
+
+    def _sound(self, clip: ClipRow) -> tuple[Tensor | None, Tensor]:
+        """The waveform, where it was read, and the log-mel patches."""
+        seconds, wav, pickle = self.layout.frames, self.layout.wav(clip), self.layout.log_mel(clip)
+        if self.audio == "wav" or (self.audio == "auto" and (wav.is_file() or not pickle.is_file())):
+            if not wav.is_file():
+                also = f" (nor is there {pickle})" if self.audio == "auto" else "; data.audio=log_mel reads the pickles"
+                raise UserError(f"sound file missing: {wav}{also}; `avs data check` lists all that is wrong")
+            waveform = read_wav(wav, RATE, seconds)
+            return waveform, log_mel(waveform, RATE, seconds)
+        return None, _patches(pickle, seconds)
+
+
+class SingleSourceDataset(AVSBenchDataset):
+    """S4, single source: `Single-source/`; training clips are labelled on their first frame only."""
+
+    layout_type = SingleSourceLayout
+
+
+class MultiSourceDataset(AVSBenchDataset):
+    """MS3, multiple sources: `Multi-sources/`; every frame is labelled, clips have no category.
+
+    Args:
+        partition: "official", in which 38 of 64 test clips share their source video with a training clip, or
+            "by_source", in which none does.
+        partition_seed: draws the "by_source" partition; keep it while the training seed varies.
+        root, split, image_size, audio, limit: as for `AVSBenchDataset`.
+    """
+
+    layout_type = MultiSourceLayout
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        image_size: int = 224,
+        audio: Audio = "auto",
+        limit: int | None = None,
+        partition: Literal["official", "by_source"] = "official",
+        partition_seed: int = 0,
+    ) -> None:
+        allowed = ("official", "by_source")
+        if partition not in allowed:
+            raise UserError(
+                f"unknown data.split {partition!r}{near_matches(partition, allowed)} (allowed: {', '.join(allowed)})"
+            )
+        self.partition = partition
+        self.partition_seed = partition_seed
+        super().__init__(root, split, image_size, audio, limit)
+
+    def _select(self, clips: Sequence[ClipRow], split: str) -> list[ClipRow]:
+        if self.partition == "official":
+            return super()._select(clips, split)
+        new = split_by_source([clip.id for clip in clips], self.partition_seed)
+        return [clip for clip in clips if new[clip.id] == split]
+
+
+def _patches(path: Path, seconds: int) -> Tensor:
+    """The [seconds, 1, 96, 64] patches of a pickle; a missing last patch repeats the one before."""
+    patches = load_log_mel_pickle(path).float()
+    if patches.ndim != 4 or patches.shape[1:] != (1, PATCH_FRAMES, MELS) or not len(patches):
+        raise UserError(f"{path} holds a tensor {list(patches.shape)}, expected [{seconds}, 1, {PATCH_FRAMES}, {MELS}]")
+    if not patches.isfinite().all():
+        raise UserError(
+            f"{path} has values that are NaN or infinite: compute it again, or read the wav (data.audio=wav)"
+        )
+    return torch.cat([patches[:seconds], patches[-1:].expand(max(0, seconds - len(patches)), -1, -1, -1)])
