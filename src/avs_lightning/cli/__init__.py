@@ -1,1 +1,78 @@
+"""The `avs` command."""
 
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from avs_lightning.errors import UserError, near_matches
+
+COMMANDS = {
+    "train": "train a network, then test its best checkpoint (avs train data=ms3 encoder=pvt_v2_b5)",
+    "eval": "test a checkpoint (avs eval checkpoint=FILE)",
+    "data": "make the synthetic AVSBench, check or count a data set (avs data make|check|stats)",
+    "demo": "train without fusion, with the paper's and with scope=frame on synthetic clips, and compare",
+    "bench": "measure what the exact forms save, and the data loader",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `avs` and return its exit code: 0, 1 for what the user can mend or Ctrl-C, 2 for a wrong command line."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if arguments else 2
+    name = arguments[0]
+    if name in ("-V", "--version"):
+        from avs_lightning import __version__
+
+        print(f"avs-lightning {__version__}")
+        return 0
+    if name not in COMMANDS:
+        return fail(f"there is no command {name!r}; there are {', '.join(COMMANDS)}{near_matches(name, COMMANDS)}", 2)
+    quiet_libraries()
+    command: Callable[[list[str]], int] = import_module(f"avs_lightning.cli.{name}").main
+    try:
+        return command(arguments[1:])
+    except UserError as error:
+        return fail(str(error))
+    except KeyboardInterrupt:
+        return fail("interrupted")
+    except BrokenPipeError:  # the reader has gone (avs ... | head)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def usage() -> str:
+    """Return what `avs --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {meaning}" for name, meaning in COMMANDS.items()]
+    return "\n".join(
+        ["avs: audio-visual segmentation, train, evaluate, compare", "", "usage: avs COMMAND [...]", "", *lines]
+        + ["", "Each command has its own --help. AVS_FULL_ERROR=1 shows stack traces."]
+    )
+
+
+def fail(message: str, code: int = 1) -> int:
+    """Print one message to standard error; with AVS_FULL_ERROR=1 the stack trace as well."""
+    if os.environ.get("AVS_FULL_ERROR") == "1":
+        logging.getLogger(__name__).exception("the stack trace")
+    rank = os.environ.get("LOCAL_RANK", "0")
+    where = "" if rank == "0" else f" (process {rank})"
+    print(f"avs: error{where}: {message}", file=sys.stderr)
+    logging.getLogger(__name__).error(message)
+    return code
+
+
+def quiet_libraries() -> None:
+    """Send the libraries' chatter to the run's log; warnings and worse also to the terminal."""
+    logging.captureWarnings(True)
+    warnings.simplefilter("default")
+    terminal = logging.StreamHandler()
+    terminal.setLevel(logging.WARNING)
+    terminal.addFilter(lambda record: record.name not in ("py.warnings", __name__))
+    logging.basicConfig(level=logging.INFO, handlers=[terminal])
+    for name in ("httpx", "urllib3", "PIL", "matplotlib", "timm"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,128 @@
+"""Hydra, with messages for people and a command line that a run's other processes can repeat."""
+
+import os
+import re
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra import compose, initialize_config_module
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from avs_lightning.errors import UserError, near_matches
+
+CONFIG_MODULE = "avs_lightning.conf"
+FROM_RUN_FOLDER = ["hydra.output_subdir=null", "hydra/job_logging=disabled", "hydra/hydra_logging=disabled"]
+
+
+def run(command: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) -> int:
+    """Compose the configuration of `avs <command>` from `argv` and hand it to `task`.
+
+    Raises:
+        UserError: a configuration that does not compose, with near matches for a mistyped key.
+    """
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of being printed with their stack
+    OmegaConf.register_new_resolver("run_suffix", lambda: secrets.token_hex(2), use_cache=True, replace=True)
+    offer_any_encoder(argv)
+    program = sys.argv[0]
+
+    def job(cfg: DictConfig) -> None:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            refuse_devices_in_multirun(cfg, command)
+        OmegaConf.resolve(cfg)
+        cfg.paths.output_dir = str(Path(cfg.paths.output_dir).resolve())
+        # Lightning starts the other processes of a run by this command line: they read the run's own configuration.
+        sys.argv = [program, command, *from_run_folder(Path(cfg.paths.output_dir))]
+        task(cfg)
+
+    sys.argv = [f"avs {command}", *argv]
+    try:
+        hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=command)(job)()
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise UserError(f"{cause or error} (while building {error})" if cause else str(error)) from error
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        if isinstance(error, ValueError) and not isinstance(error, OmegaConfBaseException):
+            raise
+        raise UserError(explain(error, command)) from error
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    return 0
+
+
+def from_run_folder(folder: Path) -> list[str]:
+    """Return the arguments that compose the configuration a run folder holds."""
+    return ["--config-path", str(folder), "--config-name", "config", f"hydra.run.dir='{folder}'", *FROM_RUN_FOLDER]
+
+
+def offer_any_encoder(argv: Sequence[str]) -> None:
+    """Let `encoder=<any timm backbone>` name a configuration: those without a file get the default settings."""
+    for argument in argv:
+        match = re.fullmatch(r"encoder=([\w.,-]+)", argument)
+        for name in match[1].split(",") if match else []:
+            if not (files(CONFIG_MODULE) / "encoder" / f"{name}.yaml").is_file():
+                node = {"name": name, "weights": "imagenet", "frozen": False}
+                ConfigStore.instance().store(group="encoder", name=name, node=node)
+
+
+def refuse_devices_in_multirun(cfg: DictConfig, command: str) -> None:
+    """A sweep's jobs share one process here, and Lightning's children would re-run the whole sweep."""
+    if command == "train" and (cfg.trainer.devices != 1 or cfg.trainer.num_nodes != 1):
+        raise UserError(
+            "a multirun trains its cells one after another in one process, where several devices cannot be started safely: "
+            "run one `avs train trainer.devices=...` a cell, or give the sweep trainer.devices=1"
+        )
+
+
+def explain(error: Exception, command: str) -> str:
+    """Say what is wrong with the configuration, with near matches."""
+    text = " ".join(str(error).split()) or str(error.__cause__)
+    mistyped = re.search(r"Could not override '([^']+)'", text)
+    if mistyped:
+        key = mistyped[1]
+        keys = known_keys(command)
+        close = near_matches(key, keys) or near_matches(key.rsplit(".", 1)[-1], keys)
+        return f"there is no setting {key!r}{close}; see avs {command} --cfg job (a new key: +{key}=...)"
+    group = re.search(r"Could not (?:find|load) '([^'/]+)/([^']+)'", text)
+    if group:
+        options = known_options(group[1])
+        return f"there is no {group[1]}={group[2]}; {group[1]} is one of {', '.join(options)}{near_matches(group[2], options)}"
+    missing = re.search(r"Missing mandatory value: (\S+)", text)
+    if missing:
+        return f"{missing[1]} has to be given: avs {command} {missing[1]}=..."
+    return text
+
+
+def known_keys(command: str) -> list[str]:
+    """Return every dotted key of a command's default configuration."""
+    GlobalHydra.instance().clear()
+    with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
+        cfg = OmegaConf.to_container(compose(command), resolve=False)
+    keys: list[str] = []
+
+    def walk(node: Any, prefix: str) -> None:
+        for name, value in node.items():
+            keys.append(prefix + str(name))
+            if isinstance(value, dict):
+                walk(value, f"{prefix}{name}.")
+
+    walk(cfg, "")
+    return keys
+
+
+def known_options(group: str) -> list[str]:
+    """Return the configurations of a group."""
+    folder = files(CONFIG_MODULE) / group
+    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir()) if folder.is_dir() else []

@@ -1,0 +1,96 @@
+"""What every segmentation method shares: exact scores, logging, the optimiser."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from avs_lightning.data import ClipBatch
+from avs_lightning.methods.optimizers import build_optimizer
+from avs_lightning.metrics import SegmentationScores
+from avs_lightning.models import NetworkOutput
+
+
+class SegmentationMethod(pl.LightningModule):
+    """Base of the methods: a subclass says how a batch becomes an output, and what is optimised.
+
+    Scores are logged as `val/miou_frame`, `test/fscore_reference`, ...: set, metric and protocol, always.
+
+    Args:
+        optimizer: plain values for `build_optimizer` (name, lr, weight_decay, scheduler, warmup_steps).
+        test_sets: the names of the test dataloaders, in order; their scores are logged under these names.
+    """
+
+    def __init__(self, optimizer: Mapping[str, Any]):
+        super().__init__()
+        self.optimizer_options = dict(optimizer)
+        self.val_scores = SegmentationScores()
+        self.test_scores = nn.ModuleDict()
+        self.set_test_sets(["test"])
+
+    @abstractmethod
+    def forward(self, batch: ClipBatch) -> NetworkOutput:
+        """Run the network on a batch."""
+
+    @abstractmethod
+    def losses(self, out: NetworkOutput, batch: ClipBatch) -> dict[str, Tensor]:
+        """Return the weighted terms whose sum is optimised, by name."""
+
+    def set_test_sets(self, names: list[str]) -> None:
+        """Name the test dataloaders that are to come."""
+        self.test_scores = nn.ModuleDict({name: SegmentationScores() for name in names})
+
+    def on_train_epoch_start(self) -> None:
+        # An epoch's randomness hangs on (seed, epoch, rank) alone, so that a resumed run repeats an uninterrupted one.
+        seed = int(self.trainer.datamodule.hparams.seed)  # type: ignore[attr-defined]
+        torch.manual_seed((seed * 1_000_003 + self.current_epoch) * 4_099 + self.global_rank)
+
+    def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
+        terms = self.losses(self(batch), batch)
+        loss = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(loss.detach()):
+            raise FloatingPointError(
+                f"the loss became {loss.item()} in epoch {self.current_epoch}, batch {batch_index} ({', '.join(batch.ids)}): "
+                + ", ".join(f"{name}={value.item():.4g}" for name, value in terms.items())
+            )
+        logged = {f"train/{name}": value.detach() for name, value in terms.items()} | {"train/loss": loss.detach()}
+        self.log_dict(logged, batch_size=len(batch), on_step=True, on_epoch=True)
+        self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=len(batch))
+        return loss
+
+    def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
+        self.val_scores.update(self(batch).logits, batch.masks, batch.labelled, batch.indices)
+
+    def on_validation_epoch_end(self) -> None:
+        values = self._log_scores("val", self.val_scores)
+        self.log("mIoU", values["miou_frame"], prog_bar=True, logger=False)
+
+    def test_step(self, batch: ClipBatch, batch_index: int, dataloader_idx: int = 0) -> None:
+        scores = list(self.test_scores.values())[dataloader_idx]
+        scores.update(self(batch).logits, batch.masks, batch.labelled, batch.indices)
+
+    def on_test_epoch_end(self) -> None:
+        for name, scores in self.test_scores.items():
+            self._log_scores(name, scores)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["avs_method"] = type(self).__name__
+        data = type(self.trainer.datamodule)  # type: ignore[attr-defined]
+        checkpoint["avs_datamodule"] = f"{data.__module__}.{data.__qualname__}"
+
+    def _log_scores(self, prefix: str, scores: nn.Module) -> dict[str, Tensor]:
+        assert isinstance(scores, SegmentationScores)
+        values = dict(scores.compute())  # has brought the rows of all processes together
+        for i, value in enumerate(values.pop("miou_per_second")):
+            values[f"miou_second_{i + 1}"] = value
+        values = {name: value.float() for name, value in values.items()}
+        self.log_dict({f"{prefix}/{name}": value for name, value in values.items()})
+        scores.reset()
+        return values
+
+    def configure_optimizers(self) -> Any:
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        return build_optimizer(parameters, self.optimizer_options, lambda: int(self.trainer.estimated_stepping_batches))

@@ -1,0 +1,155 @@
+"""Pictures of fixed clips: what is seen, heard, true and predicted, second by second."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import WandbLogger
+from torch import Tensor
+
+from avs_lightning.data import ClipBatch, collate_clips
+from avs_lightning.data.probes import mute
+
+IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
+class ClipPictures(Callback):
+    """Draws fixed, evenly spread clips of a split to the run's folder and to W&B.
+
+    Args:
+        folder: where the PNG files go.
+        clips: how many clips.
+        every_n_epochs: how often during training; testing always draws.
+    """
+
+    def __init__(self, folder: Path, clips: int = 4, every_n_epochs: int = 5):
+        self.folder = folder
+        self.clips = clips
+        self.every_n_epochs = every_n_epochs
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.sanity_checking or (trainer.current_epoch + 1) % self.every_n_epochs:
+            return
+        self._draw(trainer, pl_module, "val", f"val_epoch_{trainer.current_epoch + 1:03d}")
+
+    def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._draw(trainer, pl_module, next(iter(pl_module.test_scores)), "test")
+
+    def _draw(self, trainer: pl.Trainer, method: pl.LightningModule, split: str, name: str) -> None:
+        if not trainer.is_global_zero:
+            return
+        dataset = trainer.datamodule.dataset(split)  # type: ignore[attr-defined]
+        chosen = np.unique(np.linspace(0, len(dataset) - 1, self.clips).round().astype(int))
+        for number, index in enumerate(chosen):
+            batch = collate_clips([dataset[int(index)]])
+            truth, deaf = predict(method, batch), predict(method, mute(batch))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            draw_clip(batch, {"prediction": truth, "muted": deaf}, self.folder / f"{name}_{number}.png")
+            for logger in trainer.loggers:
+                if isinstance(logger, WandbLogger):
+                    logger.experiment.log(wandb_media(batch, truth, f"{split}_clips/{number}"), commit=False)
+
+
+@torch.no_grad()
+def predict(method: pl.LightningModule, batch: ClipBatch) -> Tensor:
+    """Return the probabilities [T, H, W] of a batch of one clip, on the CPU; leaves the method's mode as it was."""
+    training = method.training
+    out = method.eval()(batch.to(method.device))
+    method.train(training)
+    return out.logits[0, :, 0].float().sigmoid().cpu()
+
+
+def draw_clip(batch: ClipBatch, predictions: dict[str, Tensor], path: Path) -> None:
+    """Draw one clip as a PNG: a column a second; rows frame, spectrogram, ground truth and each prediction.
+
+    Args:
+        batch: a batch of one clip.
+        predictions: probabilities [T, H, W] by the name of their row.
+        path: the file to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    images = unnormalise(batch.images[0])
+    truth, labelled = batch.masks[0, :, 0] > 0.5, batch.labelled[0]
+    rows = ["frame", "log-mel", "ground truth", *predictions]
+    frames = images.shape[0]
+    figure = Figure(figsize=(1.9 * frames + 0.8, 1.95 * len(rows) + 0.4), layout="constrained")
+    axes = figure.subplots(len(rows), frames, squeeze=False)
+    levels = batch.log_mel.min().item(), batch.log_mel.max().item()
+    for second in range(frames):
+        axes[0, second].imshow(images[second])
+        axes[0, second].set_title(f"second {second + 1}", fontsize=9)
+        axes[1, second].imshow(
+            batch.log_mel[0, second, 0].T,
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=levels[0],
+            vmax=levels[1] + 1e-6,
+        )
+        shown = truth[second] if labelled[second] else None
+        axes[2, second].imshow(overlay(images[second], shown, (0.1, 0.9, 0.3)))
+        if shown is None:
+            axes[2, second].text(0.5, 0.5, "no label", transform=axes[2, second].transAxes, ha="center", color="white")
+        for row, probabilities in enumerate(predictions.values(), start=3):
+            axes[row, second].imshow(overlay(images[second], probabilities[second] > 0.5, (1.0, 0.35, 0.1)))
+    for row, label in enumerate(rows):
+        axes[row, 0].set_ylabel(label, fontsize=10)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    title = batch.ids[0] + (f" ({batch.categories[0]})" if batch.categories[0] else "")
+    figure.suptitle(title, fontsize=10)
+    FigureCanvasAgg(figure)
+    figure.savefig(path, dpi=100)
+
+
+def unnormalise(images: Tensor) -> np.ndarray:
+    """Return normalised images [T, 3, H, W] as RGB in [0, 1], [T, H, W, 3]."""
+    rgb = (images.cpu().float() * IMAGENET_STD + IMAGENET_MEAN).clamp(0, 1)
+    return rgb.permute(0, 2, 3, 1).numpy()
+
+
+def overlay(image: np.ndarray, mask: Tensor | None, colour: Sequence[float]) -> np.ndarray:
+    """Darken what is outside the mask and tint what is inside."""
+    if mask is None:
+        return image * 0.35
+    inside = np.asarray(mask)[..., None]
+    return np.where(inside, 0.5 * image + 0.5 * np.asarray(colour), 0.35 * image)
+
+
+def wandb_media(batch: ClipBatch, probabilities: Tensor, key: str) -> dict[str, Any]:
+    """Return mask overlays of every second, and the sound, for `wandb.log`."""
+    import wandb
+
+    classes = {0: "background", 1: "sounding"}
+    images = unnormalise(batch.images[0])
+    media: dict[str, Any] = {
+        key: [
+            wandb.Image(
+                (images[t] * 255).astype(np.uint8),
+                caption=f"{batch.ids[0]}, second {t + 1}",
+                masks={
+                    "ground truth": {
+                        "mask_data": batch.masks[0, t, 0].cpu().numpy().astype(np.uint8),
+                        "class_labels": classes,
+                    },
+                    "prediction": {
+                        "mask_data": (probabilities[t] > 0.5).numpy().astype(np.uint8),
+                        "class_labels": classes,
+                    },
+                },
+            )
+            for t in range(len(images))
+        ]
+    }
+    if batch.waveform is not None:
+        media[f"{key}_sound"] = wandb.Audio(
+            batch.waveform[0].cpu().numpy(), sample_rate=batch.rate, caption=batch.ids[0]
+        )
+    return media

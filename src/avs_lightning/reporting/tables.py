@@ -1,0 +1,116 @@
+"""The tables that a run prints."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from rich.table import Table
+from torch import Tensor, nn
+
+from avs_lightning.data import ClipBatch
+from avs_lightning.methods import SegmentationMethod
+
+PROTOCOLS = {
+    "reference": "released scripts: mean over batches of 4 clips",
+    "frame": "exact mean over frames",
+    "dataset": "all pixels at once",
+}
+SOUNDS = {"true": "its own", "muted": "silence", "swapped": "another clip's", "noise": "white noise"}
+
+
+def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Table:
+    """Lay out scores: a row per sound and protocol, with each metric named.
+
+    Args:
+        scores: per set of sounds ("true", "muted", ...) the values by `metric_protocol`, as fractions.
+        title: what was tested on what.
+    """
+    table = Table(title=title, title_style="bold", header_style="bold")
+    for name in ("sound", "protocol"):
+        table.add_column(name)
+    for name in ("mIoU %", "F-score"):
+        table.add_column(name, justify="right")
+    for sound, values in scores.items():
+        for i, (protocol, meaning) in enumerate(PROTOCOLS.items()):
+            miou, fscore = values.get(f"miou_{protocol}"), values.get(f"fscore_{protocol}")
+            if miou is None or fscore is None:
+                continue
+            table.add_row(
+                SOUNDS.get(sound, sound) if i == 0 else "",
+                f"{protocol} ({meaning})",
+                f"{100 * miou:.2f}",
+                f"{fscore:.3f}",
+            )
+        table.add_section()
+    return table
+
+
+def network_table(method: SegmentationMethod, image_size: int, frames: int = 5) -> Table:
+    """Run one empty clip through a method and lay out each part's parameters and output shapes."""
+    shapes: dict[str, str] = {}
+    handles = [
+        module.register_forward_hook(lambda _m, _i, out, name=name: shapes.update({name: _shapes(out)}))
+        for name, module in _parts(method)
+    ]
+    training = method.training
+    try:
+        with torch.no_grad():
+            method.eval()(empty_batch(image_size, frames))
+    finally:
+        for handle in handles:
+            handle.remove()
+        method.train(training)
+    table = Table(
+        title=f"{type(method).__name__}, one clip of {frames} frames", title_style="bold", header_style="bold"
+    )
+    table.add_column("part")
+    table.add_column("parameters", justify="right")
+    table.add_column("trained", justify="right")
+    table.add_column("output")
+    for name, module in _parts(method):
+        table.add_row(name, *_counts(module), shapes.get(name, ""))
+    table.add_section()
+    table.add_row("all", *_counts(method), "")
+    return table
+
+
+def empty_batch(image_size: int, frames: int = 5) -> ClipBatch:
+    """Return a batch of one black and silent clip."""
+    return ClipBatch(
+        images=torch.zeros(1, frames, 3, image_size, image_size),
+        log_mel=torch.zeros(1, frames, 1, 96, 64),
+        masks=torch.zeros(1, frames, 1, image_size, image_size),
+        labelled=torch.ones(1, frames, dtype=torch.bool),
+        valid=torch.ones(1, frames, dtype=torch.bool),
+        waveform=None,
+        rate=16000,
+        ids=["empty"],
+        categories=[""],
+        indices=torch.zeros(1, dtype=torch.int64),
+    )
+
+
+def _parts(method: nn.Module) -> list[tuple[str, nn.Module]]:
+    parts: list[tuple[str, nn.Module]] = []
+    for name, module in method.named_children():
+        if name == "network":
+            parts += [(f"network.{child}", part) for child, part in module.named_children()]
+        elif any(True for _ in module.parameters()):
+            parts.append((name, module))
+    return parts
+
+
+def _counts(module: nn.Module) -> tuple[str, str]:
+    total = sum(p.numel() for p in module.parameters())
+    trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    return f"{total:,}", f"{trained:,}"
+
+
+def _shapes(out: Any) -> str:
+    if isinstance(out, Tensor):
+        return "×".join(str(n) for n in out.shape)
+    if hasattr(out, "logits"):
+        return _shapes(out.logits)
+    if isinstance(out, (list, tuple)):
+        return ", ".join(filter(None, (_shapes(item) for item in out)))
+    return ""

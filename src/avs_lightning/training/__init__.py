@@ -1,0 +1,1 @@
+"""Runs: what happens between a configuration and a folder of results."""

@@ -1,0 +1,84 @@
+"""Evaluation of a checkpoint, with the true sound and with false ones."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from avs_lightning.data.probes import probe_dataset
+from avs_lightning.errors import UserError
+from avs_lightning.methods import SegmentationMethod
+from avs_lightning.methods.loading import load_method
+from avs_lightning.reporting.console import console
+from avs_lightning.reporting.tables import network_table, scores_table
+from avs_lightning.training.loggers import build_loggers, finish_wandb
+from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.training.trainer import build_trainer
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(cfg: DictConfig) -> dict[str, Any]:
+    """Test `cfg.checkpoint` on `cfg.split` and return what metrics.json holds.
+
+    Raises:
+        UserError: anything that the user can mend: the checkpoint, the data, the configuration.
+    """
+    if not cfg.get("data"):
+        raise UserError("this checkpoint does not say what it was trained on: name a data set (data=s4, data=ms3, ...)")
+    folder = RunFolder(Path(cfg.paths.output_dir).resolve())
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    audio_encoder: Any = OmegaConf.to_container(cfg.audio_encoder, resolve=True)
+    method = load_method(cfg.checkpoint, audio_encoder)
+    datamodule = instantiate(cfg.data, _convert_="all")
+    if rank_zero_only.rank == 0:
+        console.print(network_table(method, cfg.data.image_size))
+        folder.open(cfg, resuming=False)
+    loggers = build_loggers(cfg, folder)
+    trainer = build_trainer(cfg, folder, loggers)
+    try:
+        scores = test_scores(trainer, method, datamodule, cfg.split, list(cfg.probes or []))
+    finally:
+        line = finish_wandb(loggers)
+    result = {
+        "name": cfg.name,
+        "data": cfg.data.name,
+        "split": cfg.split,
+        "checkpoint": str(cfg.checkpoint),
+        "scores": scores,
+    }
+    if trainer.is_global_zero:
+        folder.write_metrics(result)
+        console.print(scores_table(scores, f"{Path(cfg.checkpoint).name}, {cfg.split} split of {cfg.data.name}"))
+        console.print(f"Everything is in {folder.path}")
+        if line:
+            console.print(f"W&B ran offline; to upload it: [bold]{line}[/]", soft_wrap=True)
+    return result
+
+
+def test_scores(
+    trainer: pl.Trainer, method: SegmentationMethod, datamodule: Any, split: str, probes: list[str]
+) -> dict[str, dict[str, float]]:
+    """Test with the true sound and with each probe.
+
+    Returns:
+        Per set of sounds ("true", then the probes) the scores by `metric_protocol`.
+    """
+    datamodule.prepare_data()
+    datamodule.setup("test" if split == "test" else "fit")
+    dataset = datamodule.dataset(split)
+    names = ["true", *probes]
+    method.set_test_sets([split if name == "true" else f"{split}_{name}" for name in names])
+    loaders = [
+        datamodule.eval_dataloader(dataset if name == "true" else probe_dataset(dataset, name)) for name in names
+    ]
+    trainer.test(method, loaders, verbose=False)
+    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    scores: dict[str, dict[str, float]] = {}
+    for name, prefix in zip(names, method.test_scores):
+        scores[name] = {key.split("/", 1)[1]: v for key, v in logged.items() if key.split("/", 1)[0] == prefix}
+    return scores

@@ -1,0 +1,116 @@
+"""The main job: train, then test the best checkpoint."""
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from avs_lightning.errors import UserError
+from avs_lightning.methods import SegmentationMethod
+from avs_lightning.methods.loading import start_from
+from avs_lightning.reporting.console import console
+from avs_lightning.reporting.tables import network_table, scores_table
+from avs_lightning.training.evaluate import test_scores
+from avs_lightning.training.loggers import build_loggers, finish_wandb
+from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.training.trainer import build_trainer
+
+log = logging.getLogger(__name__)
+
+
+def train(cfg: DictConfig) -> dict[str, Any]:
+    """Train as configured and return what metrics.json holds.
+
+    Raises:
+        UserError: anything that the user can mend: configuration, data, checkpoints, disk.
+    """
+    folder = RunFolder(Path(cfg.paths.output_dir).resolve())
+    resuming = cfg.resume is not None
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    datamodule = instantiate(cfg.data, _convert_="all")
+    method = build_method(cfg, fresh=not (resuming and folder.last.exists()))
+    if rank_zero_only.rank == 0:
+        console.print(network_table(method, cfg.data.image_size))
+    if cfg.dry_run:
+        return dry_run(method, datamodule)
+    if rank_zero_only.rank == 0:
+        folder.open(cfg, resuming)
+    loggers = build_loggers(cfg, folder)
+    trainer = build_trainer(cfg, folder, loggers)
+    status = "failed"
+    try:
+        result = _fit_and_test(cfg, folder, trainer, method, datamodule, resuming)
+        status = "success"
+        return result
+    finally:
+        for logger in loggers:
+            logger.finalize(status)
+        if line := finish_wandb(loggers):
+            console.print(f"W&B ran offline; to upload it: [bold]{line}[/]", soft_wrap=True)
+
+
+def build_method(cfg: DictConfig, fresh: bool = True) -> SegmentationMethod:
+    """Build the method of `cfg.method`; `fresh` also loads pretrained weights and `init.checkpoint`."""
+    options = dict(cfg.method)
+    if not fresh:  # the run's own checkpoint holds every weight
+        options["network"] = {**cfg.method.network, "weights": "none"}
+        options["audio_encoder"] = {**cfg.audio_encoder, "weights": "none"}
+    method: SegmentationMethod = instantiate(options, _convert_="all")
+    if fresh and cfg.init.checkpoint is not None:
+        taken, kept = start_from(method, cfg.init.checkpoint)
+        log.info(
+            "%d entries taken from %s; kept as built: %s", len(taken), cfg.init.checkpoint, ", ".join(kept) or "none"
+        )
+        console.print(f"Starts from {cfg.init.checkpoint}: {len(taken)} entries taken over, {len(kept)} kept as built")
+    return method
+
+
+def dry_run(method: SegmentationMethod, datamodule: pl.LightningDataModule) -> dict[str, Any]:
+    """Run one training batch through network and loss; train nothing, write nothing."""
+    datamodule.prepare_data()
+    datamodule.setup("fit")
+    batch = next(iter(datamodule.train_dataloader()))
+    with torch.no_grad():
+        terms = method.losses(method.eval()(batch), batch)
+    console.print(f"One batch: {len(batch)} clips, " + ", ".join(f"{k} {v.item():.4f}" for k, v in terms.items()))
+    console.print("Dry run: nothing was trained or written.")
+    return {}
+
+
+def _fit_and_test(
+    cfg: DictConfig,
+    folder: RunFolder,
+    trainer: pl.Trainer,
+    method: SegmentationMethod,
+    datamodule: pl.LightningDataModule,
+    resuming: bool,
+) -> dict[str, Any]:
+    started = time.perf_counter()
+    resume_from = folder.last if resuming and folder.last.exists() else None
+    trainer.fit(method, datamodule, ckpt_path=resume_from, weights_only=True)
+    result: dict[str, Any] = {
+        "name": cfg.name,
+        "data": cfg.data.name,
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "train_seconds": round(time.perf_counter() - started, 1),
+    }
+    if cfg.test:
+        if not folder.best.exists():
+            raise UserError(
+                f"{folder.best} is not there: no epoch was validated (trainer.limit_val_batches, trainer.max_epochs)"
+            )
+        method.load_state_dict(torch.load(folder.best, map_location="cpu", weights_only=True)["state_dict"])
+        result["scores"] = test_scores(trainer, method, datamodule, "test", list(cfg.probes or []))
+    if trainer.is_global_zero:
+        folder.write_metrics(result)
+        if cfg.test:
+            console.print(scores_table(result["scores"], f"{cfg.name}, test split, best checkpoint"))
+        console.print(f"Everything is in {folder.path}")
+    return result
