@@ -1,0 +1,119 @@
+"""Scenes -> frames, masks and sound."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from avs_lightning.data.synthetic.drawing import Array, draw_look, extent, rgb
+from avs_lightning.data.synthetic.looks import LOOKS, Look, Part
+from avs_lightning.data.synthetic.scenes import FRAME_TIMES, Scene, SceneObject, path
+from avs_lightning.data.synthetic.sounds import SAMPLES, SECONDS, gate, synthesise
+
+_BACKDROPS = ("#8fb8d8", "#a9c49a", "#d8c8a8", "#b8a8c8", "#9aa4ae", "#d0a898", "#7f98a0", "#c4c8b0")
+_CLUTTER = ("#8a8478", "#a8a090", "#788490", "#90809a", "#7c9080", "#b0a0a0", "#6a6e74", "#c0b8a0")
+
+
+def render_frames(scene: Scene, size: int, times: Sequence[float] = FRAME_TIMES) -> tuple[NDArray[np.uint8], Array]:
+    """Draw a scene at the times given, in seconds.
+
+    Returns:
+        frames [F, size, size, 3] and, for each object, how much of a pixel it visibly covers [N, F, size, size].
+    """
+    frames = np.repeat(_background(scene, size)[None], len(times), axis=0)
+    visible = np.zeros((len(scene.objects), *frames.shape[:3]), dtype=np.float32)
+    for index, item in enumerate(scene.objects):
+        _draw_object(item, frames, visible[: index + 1], times)
+    return (frames * 255 + 0.5).astype(np.uint8), visible
+
+
+def render_masks(scene: Scene, visible: Array) -> NDArray[np.bool_]:
+    """The visible pixels of what sounds: [5, size, size] from `render_frames`' coverage at `FRAME_TIMES`."""
+    sounding = np.array([item.sounding for item in scene.objects], dtype=np.float32)
+    return np.asarray(np.einsum("ntyx,nt->tyx", visible, sounding) >= 0.5)
+
+
+def render_sound(scene: Scene) -> NDArray[np.int16]:
+    """Mix what sounds, over a room tone of about -70 dB: [80000] samples at 16 kHz."""
+    rng = np.random.default_rng(scene.noise)
+    mix = rng.standard_normal(SAMPLES, dtype=np.float32) * np.float32(rng.uniform(1e-4, 4e-4))
+    for item in scene.objects:
+        if any(item.sounding):
+            sound = synthesise(item.actor.category, item.actor.tuning, rng)
+            mix += np.float32(item.level) * sound * gate(item.sounding)
+    # A soft ceiling instead of clipping.
+    return (np.tanh(mix) * 32767).astype(np.int16)
+
+
+def _draw_object(item: SceneObject, frames: Array, visible: Array, times: Sequence[float]) -> None:
+    """Draw in place; the last plane of `visible` becomes the object's, the earlier ones lose what it hides."""
+    look, size = LOOKS[item.actor.category], frames.shape[1]
+    track = path(item, times)
+    half = int(np.ceil(extent(look) * item.radius * (1 + look.motion.pulse) * size)) + 2
+    corner = np.floor(track[:, :2] * size).astype(int) - half
+    grid = np.arange(2 * half, dtype=np.float32) + 0.5
+    # Offsets from the centre in pixels, turned and scaled into the object's own coordinates.
+    dx = (corner[:, :1] + grid - track[:, :1] * size).astype(np.float32)[:, None, :]
+    dy = (corner[:, 1:] + grid - track[:, 1:2] * size).astype(np.float32)[:, :, None]
+    scale = (track[:, 3] * size).astype(np.float32)[:, None, None]
+    cos, sin = (f(track[:, 2]).astype(np.float32)[:, None, None] / scale for f in (np.cos, np.sin))
+    x, y = dx * cos + dy * sin, dy * cos - dx * sin
+    if item.actor.mirrored:
+        x = -x
+    pixel = 1 / (item.radius * size)
+    colour, cover = draw_look(look, x, y, pixel, item.actor.hue, item.actor.light)
+    for frame, (left, top) in enumerate(corner):
+        inside_x, inside_y = slice(max(left, 0), left + 2 * half), slice(max(top, 0), top + 2 * half)
+        part = frames[frame, inside_y, inside_x]
+        rows, columns = slice(max(-top, 0), None), slice(max(-left, 0), None)
+        over = cover[frame, rows, columns][: part.shape[0], : part.shape[1]]
+        part += over[..., None] * (colour[frame, rows, columns][: part.shape[0], : part.shape[1]] - part)
+        visible[:-1, frame, inside_y, inside_x] *= 1 - over
+        visible[-1, frame, inside_y, inside_x] = over
+
+
+def _background(scene: Scene, size: int) -> Array:
+    """Gradient, mottling and a few shapes in dull colours that are no category: [size, size, 3]."""
+    rng = np.random.default_rng(scene.backdrop)
+    axis = (np.arange(size, dtype=np.float32) + 0.5) / size
+    x, y = np.meshgrid(axis, axis)
+    near, far = (
+        rgb(str(c), float(rng.uniform(-0.04, 0.04)), float(rng.uniform(0.75, 1.05))) for c in rng.choice(_BACKDROPS, 2)
+    )
+    angle = rng.uniform(0, 2 * np.pi)
+    ramp = np.clip(0.5 + (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle), 0, 1).astype(np.float32)[..., None]
+    canvas = near + ramp * (far - near)
+    for cells, depth in ((5, 0.10), (22, 0.07)):
+        canvas += depth * _mottling(rng, cells, size)[..., None]
+    for _ in range(int(rng.integers(3, 8))):
+        _draw_clutter(canvas, x, y, rng)
+    return np.clip(canvas, 0, 1)
+
+
+def _mottling(rng: np.random.Generator, cells: int, size: int) -> Array:
+    noise = Image.fromarray(rng.uniform(-1, 1, (cells, cells)).astype(np.float32))
+    return np.asarray(noise.resize((size, size), Image.Resampling.BICUBIC))
+
+
+def _draw_clutter(canvas: Array, x: Array, y: Array, rng: np.random.Generator) -> None:
+    shape = ("ellipse", "box", "wedge", "ring")[rng.integers(4)]
+    part = Part(
+        shape,  # type: ignore[arg-type]
+        0, 0, 1, float(rng.uniform(0.25, 1)), str(rng.choice(_CLUTTER)),
+        taper=0.12 if shape == "ring" else float(rng.uniform(0, 0.9)),
+        paint=("plain", "stripes", "dots")[rng.integers(3)], second=str(rng.choice(_CLUTTER)), count=int(rng.integers(2, 5)),
+    )  # fmt: skip
+    radius, angle = rng.uniform(0.05, 0.22), rng.uniform(0, np.pi)
+    cx, cy = rng.random(2)
+    cos, sin = np.float32(np.cos(angle) / radius), np.float32(np.sin(angle) / radius)
+    dx, dy = x - np.float32(cx), y - np.float32(cy)
+    colour, cover = draw_look(
+        Look((part,)),
+        dx * cos + dy * sin,
+        dy * cos - dx * sin,
+        1 / (radius * len(canvas)),
+        0.0,
+        float(rng.uniform(0.8, 1.1)),
+    )
+    canvas += 0.6 * cover[..., None] * (colour - canvas)
