@@ -1,9 +1,10 @@
-"""Tiny data sets in the official layout, for every test that needs clips."""
+"""For every test that needs them: tiny data sets in the official layout, two processes, the reference's outputs."""
 
 import csv
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import soundfile
 import torch
 from PIL import Image
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
 FRAMES = 5
 
 
@@ -33,6 +35,25 @@ def official_s4() -> Callable[..., Path]:
 def official_ms3() -> Callable[..., Path]:
     """`official_ms3(root, train=2, val=1, test=1, size=32, audio="wav")` writes MS3 clips and returns `root`."""
     return write_ms3
+
+
+def _work(rank: int, folder: Path, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
+    torch.save(function(rank, *args), folder / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.fixture
+def in_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    """Run a test module's `function(rank, *args)` in a group of two gloo processes; returns both results."""
+    monkeypatch.syspath_prepend(ROOT)  # the processes import the test module by its name
+
+    def run(function: Callable[..., Any], *args: Any) -> list[Any]:
+        torch.multiprocessing.spawn(_work, (tmp_path, function, args), nprocs=2)
+        return [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+
+    return run
 
 
 def write_s4(root: Path, train: int = 2, val: int = 1, test: int = 1, size: int = 32, audio: str = "wav") -> Path:
