@@ -287,7 +287,7 @@ LOOKS: dict[str, Look] = {
     "playing_acoustic_guitar": Look(_strings("#c98232", "#3a2010", "#4d2f1a", 1.1), Motion(swing=9, swing_rate=0.5)),
     "playing_glockenspiel": Look(
         (
-            Part("wedge", 0, 0, 1.0, 0.66, "#6b4a2b", turn=-90, taper=0.45),
+            Part("wedge", 0, 0, 0.84, 0.74, "#6b4a2b", turn=90, taper=0.45),
             Part("box", -0.54, 0, 0.1, 0.7, "#e8384f"),
             Part("box", -0.27, 0, 0.1, 0.62, "#ff9a1f"),
             Part("box", 0.0, 0, 0.1, 0.54, "#ffe03a"),

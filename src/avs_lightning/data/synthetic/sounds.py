@@ -64,7 +64,7 @@ def gate(sounding: tuple[bool, ...]) -> Signal:
 def _events(voice: Voice, tuning: Tuning, rng: np.random.Generator) -> tuple[NDArray[np.int64], Signal, Signal]:
     """The event that each sample belongs to, the time since it began, and the events' lengths, in seconds."""
     rate = voice.rate * tuning.tempo
-    onsets = np.arange(-1, int(SECONDS * rate) + 3) - rng.random()
+    onsets = np.arange(-1, int(SECONDS * rate) + 4) - rng.random()
     onsets = (onsets + voice.jitter * rng.uniform(-0.5, 0.5, len(onsets))) / rate
     event = np.searchsorted(onsets, _TIME, side="right") - 1
     return event, _TIME - onsets[event].astype(np.float32), np.diff(onsets).astype(np.float32)
