@@ -6,8 +6,10 @@ Not on their order, the batch size, or the number of processes, and a clip that 
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
@@ -30,7 +32,7 @@ class ClipMetric(Metric):
     index: list[Tensor]
 
     def __init__(self, batch_clips: int = 4) -> None:
-        super().__init__()
+        super().__init__(dist_sync_fn=_gather)
         self.batch_clips = batch_clips
         for name in ("index", *(field.name for field in fields(FrameCounts))):
             self.add_state(name, default=[], dist_reduce_fx="cat")
@@ -51,7 +53,7 @@ class ClipMetric(Metric):
         """
         counts = count_frames(logits, masks, labelled)
         if indices is None:
-            if torch.distributed.is_available() and torch.distributed.is_initialized():
+            if dist.is_available() and dist.is_initialized():
                 raise UserError("with several processes the metric needs each clip's place: update(..., indices=...)")
             seen = sum(len(rows) for rows in self.index)
             indices = torch.arange(seen, seen + len(counts.labelled))
@@ -60,15 +62,15 @@ class ClipMetric(Metric):
             getattr(self, field.name).append(getattr(counts, field.name))
 
     def counts(self) -> tuple[Tensor, FrameCounts]:
-        """Return the clips of all processes, each once, in the data set's order: indices [n] and their counts.
+        """Return the clips of all processes, each once, in the data set's order: their indices [n] and counts.
 
         Every process has to call it: it synchronises, as `compute` does.
         """
-        with self.sync_context(should_sync=self._to_sync and not self._is_synced, should_unsync=not self._is_synced):
+        with self.sync_context(self.dist_sync_fn):
             return self._counts()
 
     def _counts(self) -> tuple[Tensor, FrameCounts]:
-        if not self.index:
+        if len(self.index) == 0:
             raise UserError("no clip to score: the split is empty")
         order = dim_zero_cat(self.index)
         counts = FrameCounts(*(dim_zero_cat(getattr(self, field.name)) for field in fields(FrameCounts)))
@@ -125,3 +127,10 @@ class SegmentationScores(ClipMetric):
 
 def _mean_where(kept: Tensor, values: Tensor, dim: int) -> Tensor:
     return (torch.where(kept, values, 0).sum(dim) / kept.sum(dim)).float()
+
+
+def _gather(rows: Tensor, group: Any = None) -> list[Tensor]:
+    """Collect the rows of all processes, also where one saw no clip (torchmetrics' own gathering then fails)."""
+    parts: list[Tensor] = [rows] * dist.get_world_size(group)
+    dist.all_gather_object(parts, rows.cpu(), group)
+    return [part.to(rows.device) for part in parts if len(part)] or [rows]
