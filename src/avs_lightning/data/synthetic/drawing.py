@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from avs_lightning.data.synthetic.looks import Look, Part
+from avs_lightning.data.synthetic.parts import Look, Part
 
 Array = NDArray[np.float32]
 
@@ -41,12 +41,13 @@ def draw_look(look: Look, x: Array, y: Array, pixel: float, hue: float, light: f
 
 
 def extent(look: Look) -> float:
-    """Radius of the circle that holds a look, in its own units."""
-    return max(float(np.hypot(abs(p.x) + p.w, abs(p.y) + p.h)) if not p.turn else _reach(p) for p in look.parts)
-
-
-def _reach(part: Part) -> float:
-    return float(np.hypot(part.x, part.y) + np.hypot(part.w, part.h))
+    """Radius of a circle that holds a look, in its own units."""
+    return max(
+        float(np.hypot(p.x, p.y) + np.hypot(p.w, p.h))
+        if p.turn
+        else float(np.hypot(abs(p.x) + p.w * (1 + max(0, -p.taper / 2)), abs(p.y) + p.h))
+        for p in look.parts
+    )
 
 
 def _part_coordinates(part: Part, x: Array, y: Array) -> tuple[Array, Array]:
@@ -63,7 +64,7 @@ def _distance(part: Part, u: Array, v: Array) -> Array:
         over_y = np.abs(v) - np.float32(part.h - part.soft)
         if not part.soft:
             return np.maximum(over_x, over_y)
-        outside = np.hypot(np.maximum(over_x, 0), np.maximum(over_y, 0))
+        outside = _length(np.maximum(over_x, 0), np.maximum(over_y, 0))
         return outside + np.minimum(np.maximum(over_x, over_y), 0) - np.float32(part.soft)
     if part.shape == "wedge":
         slant = part.taper * part.w / (2 * part.h)
@@ -76,9 +77,14 @@ def _distance(part: Part, u: Array, v: Array) -> Array:
 def _ellipse(u: Array, v: Array, w: float, h: float) -> Array:
     """First-order distance: the implicit function over its gradient."""
     a, b = np.float32(1 / w), np.float32(1 / h)
-    reach = np.hypot(u * a, v * b)
-    slope = np.hypot(u * (a * a), v * (b * b)) + np.float32(1e-6)
+    reach = _length(u * a, v * b)
+    slope = _length(u * (a * a), v * (b * b)) + np.float32(1e-6)
     return np.maximum(reach * (reach - 1) / slope, np.float32(-min(w, h)))
+
+
+def _length(x: Array, y: Array) -> Array:
+    # np.hypot guards against overflow and is several times slower.
+    return np.sqrt(x * x + y * y)
 
 
 def _cover(distance: Array, pixel: float) -> Array:
@@ -96,7 +102,7 @@ def _painted(part: Part, u: Array, v: Array, pixel: float, hue: float, light: fl
     elif part.paint == "dots":
         wave = (across + down) / 2
     elif part.paint == "rings":
-        wave = np.cos(np.hypot(u, v) * np.float32(2 * np.pi / period))
+        wave = np.cos(_length(u, v) * np.float32(2 * np.pi / period))
     else:
         wave = across if part.paint == "stripes" else down
     edge = np.clip(0.5 + wave * np.float32(period / (2 * np.pi * pixel)), 0, 1)[..., None]
@@ -105,6 +111,6 @@ def _painted(part: Part, u: Array, v: Array, pixel: float, hue: float, light: fl
 
 @lru_cache(maxsize=4096)
 def rgb(colour: str, hue: float = 0.0, light: float = 1.0) -> Array:
-    """ "#rrggbb" as three floats in 0 to 1, with the hue turned and the brightness scaled."""
+    """Turn "#rrggbb" into three floats in 0 to 1, after turning the hue and scaling the brightness."""
     h, s, v = colorsys.rgb_to_hsv(*(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)))
     return np.array(colorsys.hsv_to_rgb((h + hue) % 1, s, min(1, v * light)), dtype=np.float32)

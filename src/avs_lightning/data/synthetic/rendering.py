@@ -7,12 +7,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from avs_lightning.data.synthetic.drawing import Array, draw_look, extent, rgb
-from avs_lightning.data.synthetic.looks import LOOKS, Look, Part
+from avs_lightning.data.synthetic.looks import LOOKS
+from avs_lightning.data.synthetic.parts import Look, Paint, Part, Shape
 from avs_lightning.data.synthetic.scenes import FRAME_TIMES, Scene, SceneObject, path
-from avs_lightning.data.synthetic.sounds import SAMPLES, SECONDS, gate, synthesise
+from avs_lightning.data.synthetic.sounds import SAMPLES, gate, synthesise
 
 _BACKDROPS = ("#8fb8d8", "#a9c49a", "#d8c8a8", "#b8a8c8", "#9aa4ae", "#d0a898", "#7f98a0", "#c4c8b0")
 _CLUTTER = ("#8a8478", "#a8a090", "#788490", "#90809a", "#7c9080", "#b0a0a0", "#6a6e74", "#c0b8a0")
+_SHAPES: tuple[Shape, ...] = ("ellipse", "box", "wedge", "ring")
+_PAINTS: tuple[Paint, ...] = ("plain", "stripes", "dots")
 
 
 def render_frames(scene: Scene, size: int, times: Sequence[float] = FRAME_TIMES) -> tuple[NDArray[np.uint8], Array]:
@@ -21,11 +24,18 @@ def render_frames(scene: Scene, size: int, times: Sequence[float] = FRAME_TIMES)
     Returns:
         frames [F, size, size, 3] and, for each object, how much of a pixel it visibly covers [N, F, size, size].
     """
-    frames = np.repeat(_background(scene, size)[None], len(times), axis=0)
-    visible = np.zeros((len(scene.objects), *frames.shape[:3]), dtype=np.float32)
-    for index, item in enumerate(scene.objects):
-        _draw_object(item, frames, visible[: index + 1], times)
-    return (frames * 255 + 0.5).astype(np.uint8), visible
+    background = _background(scene, size)
+    frames = np.empty((len(times), size, size, 3), dtype=np.uint8)
+    visible = np.zeros((len(scene.objects), len(times), size, size), dtype=np.float32)
+    # As many frames at once as stay in the processor's cache.
+    block = max(1, 300_000 // size**2)
+    for first in range(0, len(times), block):
+        now = slice(first, first + block)
+        canvas = np.repeat(background[None], len(times[now]), axis=0)
+        for index, item in enumerate(scene.objects):
+            _draw_object(item, canvas, visible[: index + 1, now], times[now])
+        frames[now] = canvas * 255 + 0.5
+    return frames, visible
 
 
 def render_masks(scene: Scene, visible: Array) -> NDArray[np.bool_]:
@@ -77,9 +87,10 @@ def _background(scene: Scene, size: int) -> Array:
     """Gradient, mottling and a few shapes in dull colours that are no category: [size, size, 3]."""
     rng = np.random.default_rng(scene.backdrop)
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size
-    x, y = np.meshgrid(axis, axis)
+    x, y = (np.asarray(plane, dtype=np.float32) for plane in np.meshgrid(axis, axis))
     near, far = (
-        rgb(str(c), float(rng.uniform(-0.04, 0.04)), float(rng.uniform(0.75, 1.05))) for c in rng.choice(_BACKDROPS, 2)
+        rgb(str(colour), float(rng.uniform(-0.04, 0.04)), float(rng.uniform(0.75, 1.05)))
+        for colour in rng.choice(_BACKDROPS, 2)
     )
     angle = rng.uniform(0, 2 * np.pi)
     ramp = np.clip(0.5 + (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle), 0, 1).astype(np.float32)[..., None]
@@ -97,23 +108,24 @@ def _mottling(rng: np.random.Generator, cells: int, size: int) -> Array:
 
 
 def _draw_clutter(canvas: Array, x: Array, y: Array, rng: np.random.Generator) -> None:
-    shape = ("ellipse", "box", "wedge", "ring")[rng.integers(4)]
+    shape: Shape = _SHAPES[rng.integers(len(_SHAPES))]
     part = Part(
-        shape,  # type: ignore[arg-type]
-        0, 0, 1, float(rng.uniform(0.25, 1)), str(rng.choice(_CLUTTER)),
+        shape,
+        x=0,
+        y=0,
+        w=1,
+        h=float(rng.uniform(0.25, 1)),
+        colour=str(rng.choice(_CLUTTER)),
         taper=0.12 if shape == "ring" else float(rng.uniform(0, 0.9)),
-        paint=("plain", "stripes", "dots")[rng.integers(3)], second=str(rng.choice(_CLUTTER)), count=int(rng.integers(2, 5)),
-    )  # fmt: skip
-    radius, angle = rng.uniform(0.05, 0.22), rng.uniform(0, np.pi)
-    cx, cy = rng.random(2)
+        paint=_PAINTS[rng.integers(len(_PAINTS))],
+        second=str(rng.choice(_CLUTTER)),
+        count=int(rng.integers(2, 5)),
+    )
+    radius, angle = float(rng.uniform(0.05, 0.22)), rng.uniform(0, np.pi)
     cos, sin = np.float32(np.cos(angle) / radius), np.float32(np.sin(angle) / radius)
-    dx, dy = x - np.float32(cx), y - np.float32(cy)
+    dx, dy = x - np.float32(rng.random()), y - np.float32(rng.random())
+    light = float(rng.uniform(0.8, 1.1))
     colour, cover = draw_look(
-        Look((part,)),
-        dx * cos + dy * sin,
-        dy * cos - dx * sin,
-        1 / (radius * len(canvas)),
-        0.0,
-        float(rng.uniform(0.8, 1.1)),
+        Look((part,)), dx * cos + dy * sin, dy * cos - dx * sin, 1 / (radius * len(canvas)), 0.0, light
     )
     canvas += 0.6 * cover[..., None] * (colour - canvas)

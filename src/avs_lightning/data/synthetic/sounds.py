@@ -36,7 +36,7 @@ def synthesise(category: str, tuning: Tuning, rng: np.random.Generator) -> Signa
     event, since, interval = _events(voice, tuning, rng)
     progress = since / interval[event]
     notes = rng.choice(np.array(voice.notes), size=len(interval)) * tuning.pitch
-    pitch = notes[event] * 2 ** (_semitones(voice, progress, rng) / 12)
+    pitch = notes.astype(np.float32)[event] * np.exp2(_semitones(voice, progress, rng) / np.float32(12))
     signal = _source(voice, pitch, rng) * _envelope(voice, since, progress)
     signal *= (1 - 0.25 * rng.random(len(interval), dtype=np.float32))[event]
     rate, depth = voice.tremolo
