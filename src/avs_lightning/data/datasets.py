@@ -94,7 +94,7 @@ class AVSBenchDataset(Dataset[Clip]):
                 raise UserError(f"sound file missing: {wav}{also}; `avs data check` lists all that is wrong")
             waveform = read_wav(wav, RATE, seconds)
             return waveform, log_mel(waveform, RATE, seconds)
-        return None, _patches(pickle, seconds)
+        return None, read_patches(pickle, seconds)
 
 
 class SingleSourceDataset(AVSBenchDataset):
@@ -141,7 +141,7 @@ class MultiSourceDataset(AVSBenchDataset):
         return [clip for clip in clips if new[clip.id] == split]
 
 
-def _patches(path: Path, seconds: int) -> Tensor:
+def read_patches(path: Path, seconds: int) -> Tensor:
     """The [seconds, 1, 96, 64] patches of a pickle; a missing last patch repeats the one before."""
     patches = load_log_mel_pickle(path).float()
     if patches.ndim != 4 or patches.shape[1:] != (1, PATCH_FRAMES, MELS) or not len(patches):

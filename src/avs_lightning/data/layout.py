@@ -1,6 +1,7 @@
 """Where the official AVSBench layouts keep each file of a clip."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -37,11 +38,12 @@ class Layout(ABC):
     csv_name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]
     id_column: ClassVar[str]
+    frame_folder_pattern: ClassVar[str]
     frames: ClassVar[int] = 5
 
     def __init__(self, root: str | Path) -> None:
         root = Path(root).expanduser()
-        self.base = root if (root / self.csv_name).is_file() else root / self.folder
+        self.base = self._base(root)
         if not self.base.is_dir():
             missing = "" if root.is_dir() else f" ({root} itself does not exist)"
             raise UserError(
@@ -50,6 +52,15 @@ class Layout(ABC):
             )
         self.csv = self.base / self.csv_name
         self.data = self.base / self.data_folder
+
+    @classmethod
+    def _base(cls, root: Path) -> Path:
+        return root if (root / cls.csv_name).is_file() else root / cls.folder
+
+    @classmethod
+    def is_in(cls, root: str | Path) -> bool:
+        """Whether the setting's folder is there."""
+        return cls._base(Path(root).expanduser()).is_dir()
 
     def rows(self) -> list[ClipRow]:
         """Every clip, in the order of the CSV."""
@@ -73,6 +84,10 @@ class Layout(ABC):
     def video(self, clip: ClipRow) -> Path:
         """The video the clip was cut from; optional."""
 
+    def frame_folders(self) -> Iterator[Path]:
+        """Every folder of frames on disk, whether or not the CSV names the clip."""
+        return (self.data / "visual_frames").glob(self.frame_folder_pattern)
+
     def wav(self, clip: ClipRow) -> Path:
         """The clip's sound."""
         return self._sound("audio_wav", clip, ".wav")
@@ -95,6 +110,7 @@ class SingleSourceLayout(Layout):
     csv_name = "s4_meta_data.csv"
     columns = ("name", "start", "category", "split")
     id_column = "name"
+    frame_folder_pattern = "*/*/*"
 
     def _row(self, row: dict[str, str]) -> ClipRow:
         return ClipRow(row["name"], row["category"], row["split"])
@@ -131,6 +147,7 @@ class MultiSourceLayout(Layout):
     csv_name = "ms3_meta_data.csv"
     columns = ("video_id", "split")
     id_column = "video_id"
+    frame_folder_pattern = "*"
 
     def _row(self, row: dict[str, str]) -> ClipRow:
         return ClipRow(row["video_id"], "", row["split"])

@@ -18,22 +18,31 @@ def read_rows(path: Path, columns: Sequence[str], id_column: str) -> list[dict[s
     """
     if not path.is_file():
         raise UserError(f"metadata file missing: {path}; it lists the clips and comes with the data set")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            found = list(reader.fieldnames or [])
-            if missing := [column for column in columns if column not in found]:
-                raise UserError(
-                    f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}: "
-                    f"it must have {','.join(columns)}, it has {','.join(found) or 'nothing'}"
-                )
-            rows = [{column: (row[column] or "").strip() for column in columns} for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is not a CSV file in UTF-8 ({error})") from error
+    found, lines = _read(path)
+    if missing := [column for column in columns if column not in found]:
+        raise UserError(
+            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}: "
+            f"it must have {','.join(columns)}, it has {','.join(found) or 'nothing'}"
+        )
+    rows = [{column: (line[column] or "").strip() for column in columns} for line in lines]
     if not rows:
         raise UserError(f"{path} lists no clips: it has a header only")
     _check_rows(path, rows, id_column)
     return rows
+
+
+def read_header(path: Path) -> list[str]:
+    """The names of the columns."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[list[str], list[dict[str, str | None]]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            return list(reader.fieldnames or []), list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is not a CSV file in UTF-8 ({error})") from error
 
 
 def _check_rows(path: Path, rows: list[dict[str, str]], id_column: str) -> None:
