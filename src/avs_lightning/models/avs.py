@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from avs_lightning.models.decoders import ReferenceDecoder
 from avs_lightning.models.encoders import VisualEncoder
 from avs_lightning.models.neck import Neck
 from avs_lightning.models.output import NetworkOutput
+from avs_lightning.models.reference_names import UNUSED_TWIN, load_reference, reference_name
 from avs_lightning.models.tpavi import TPAVI
 
 STAGES = (1, 2, 3, 4)
@@ -36,6 +37,7 @@ class AVS(nn.Module):
 
     Attributes:
         hyper_parameters: the arguments; `AVS(**hyper_parameters)` is the same network.
+        stages, uses_audio, uses_visual, channels, audio_channels: of the arguments.
 
     Raises:
         UserError: an encoder, decoder, scope or stage that does not exist.
@@ -70,16 +72,53 @@ class AVS(nn.Module):
             "image_size": image_size,
         }
         check_fusion(stages, audio, visual, encoder)
-        self.audio, self.visual = audio, visual
+        self.stages, self.uses_audio, self.uses_visual = tuple(sorted(set(stages))), audio, visual
+        self.channels, self.audio_channels = channels, audio_channels
         self.encoder = VisualEncoder(encoder, weights, frozen_encoder, image_size)
         self.neck = Neck(self.encoder.channels, channels)
-        self.fusion = nn.ModuleDict({str(i): TPAVI(channels, audio_channels, scope) for i in sorted(set(stages))})
+        self.fusion = nn.ModuleDict({str(i): TPAVI(channels, audio_channels, scope) for i in self.stages})
         if (
             not audio
         ):  # kept for the reference's checkpoints; DistributedDataParallel wants no parameter without gradient
             for tpavi in self.fusion.values():
                 tpavi.get_submodule("align_channel").requires_grad_(False)
         self.decoder = ReferenceDecoder(channels)
+
+    @classmethod
+    def from_reference(
+        cls,
+        state_dict: Mapping[str, Tensor],
+        encoder: str = "resnet50",
+        stages: Sequence[int] = STAGES,
+        audio: bool = True,
+        visual: bool = False,
+        scope: str = "clip",
+    ) -> AVS:
+        """Build from the entries of a checkpoint of the released code, in evaluation mode.
+
+        TPAVI modules of stages that were not asked for are left out with a warning.
+
+        Args:
+            state_dict: by the reference's names, with or without `module.`.
+            encoder: "resnet50" or "pvt_v2_b5", as trained.
+            stages: as trained, like `audio` and `visual`: a checkpoint does not tell the latter two.
+            audio: as in `AVS`.
+            visual: as in `AVS`.
+            scope: as in `AVS`; the reference's is "clip".
+
+        Raises:
+            UserError: entries are missing, unexpected or of another shape: lists them.
+        """
+        net = cls(encoder, stages=stages, audio=audio, visual=visual, scope=scope)
+        left_out = tuple(f"tpavi_b{i}." for i in STAGES if i not in net.stages)
+        load_reference(
+            net,
+            state_dict,
+            f"AVS with {encoder} and TPAVI at stages {list(net.stages)}",
+            rename=lambda name: reference_name(name, encoder),
+            unused=lambda name: name.startswith(left_out) or bool(UNUSED_TWIN.match(name)),
+        )
+        return net.eval()
 
     def forward(self, images: Tensor, audio: Tensor | None = None) -> NetworkOutput:
         """Segment.
@@ -99,14 +138,14 @@ class AVS(nn.Module):
         return NetworkOutput(logits.unflatten(0, (b, t)), [z.unflatten(0, (b, t)) for z in stages], vectors)
 
     def fuse(self, stage: int, x: Tensor, audio: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """TPAVI at `stage` (1-4) of x [B, T, C, h, w]: the fused map, and the audio vectors [B, T, C] if audio is used."""
+        """TPAVI at `stage` (1-4) of x [B, T, C, h, w]: the fused map, and the audio vectors [B, T, C] or None."""
         if str(stage) not in self.fusion:
             return x, None
         tpavi, x = self.fusion[str(stage)], x.transpose(1, 2)
         fused, a = [], None
-        if self.visual:
+        if self.uses_visual:
             fused.append(tpavi(x)[0])
-        if self.audio:
+        if self.uses_audio:
             z, a = tpavi(x, audio)
             fused.append(z)
         return (sum(fused[1:], start=fused[0]) / len(fused)).transpose(1, 2), a
@@ -114,8 +153,8 @@ class AVS(nn.Module):
     def _check_inputs(self, images: Tensor, audio: Tensor | None) -> None:
         if images.ndim != 5 or images.shape[2] != 3:
             raise ValueError(f"images must have shape [B, T, 3, H, W], not {tuple(images.shape)}")
-        wanted = (*images.shape[:2], self.hyper_parameters["audio_channels"])
-        if self.fusion and self.audio and (audio is None or audio.shape != wanted):
+        wanted = (*images.shape[:2], self.audio_channels)
+        if self.fusion and self.uses_audio and (audio is None or audio.shape != wanted):
             raise ValueError(
                 f"images of shape {tuple(images.shape)} need audio embeddings [B, T, audio_channels] = {wanted}, "
                 f"not {None if audio is None else tuple(audio.shape)}"

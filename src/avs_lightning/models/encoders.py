@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
 import timm
 from torch import Tensor, nn
 
 from avs_lightning.errors import UserError, near_matches
+from avs_lightning.models.reference_names import load_reference
+from avs_lightning.models.weights import load_state_dict
 
 STRIDES = (4, 8, 16, 32)
-# timm's own default for ResNet-50 was trained otherwise; this is torchvision's resnet50-19c8e357.pth, the reference's.
+# The reference starts from torchvision's first weights; timm's default ones were trained otherwise.
 REFERENCE_WEIGHTS = {"resnet50": "resnet50.tv_in1k"}
 
 
@@ -17,7 +24,7 @@ class VisualEncoder(nn.Module):
 
     Args:
         name: a timm model, with or without a tag ("resnet50", "pvt_v2_b5", "convnext_tiny.fb_in1k").
-        weights: "imagenet" (fetched by timm), "none", or the path of a local file.
+        weights: "imagenet" (fetched by timm), "none", or a local file, with timm's names or the original authors'.
         frozen: no gradients, and BatchNorm keeps its statistics in training too.
         image_size: height and width of the images, for backbones that are built for one size (Swin).
 
@@ -32,6 +39,8 @@ class VisualEncoder(nn.Module):
         super().__init__()
         self.frozen = frozen
         self.backbone, self.channels = build_backbone(name, weights == "imagenet", image_size)
+        if weights not in ("imagenet", "none"):
+            load_backbone(self.backbone, name, weights, image_size)
         self.requires_grad_(not frozen)
         self.train(self.training)
 
@@ -50,23 +59,68 @@ class VisualEncoder(nn.Module):
 
 def build_backbone(name: str, pretrained: bool, image_size: int) -> tuple[nn.Module, list[int]]:
     """Build a timm backbone that returns its last four stages; and their channels."""
-    if not timm.is_model(name):
-        raise UserError(
-            f"unknown encoder {name!r}{near_matches(name, timm.list_models())} "
-            "(encoder=<any timm model with strides 4, 8, 16, 32>; list them with timm.list_models())"
+    name = REFERENCE_WEIGHTS.get(name, name)
+    options = _options(name, image_size)
+    if pretrained and not timm.is_model_pretrained(name):
+        raise UserError(f"timm has no weights of {name!r}: encoder.weights=/path/to/file, or encoder.weights=none")
+    try:
+        backbone = timm.create_model(
+            name, pretrained=pretrained, features_only=True, out_indices=(-4, -3, -2, -1), **options
         )
-    fixed = timm.get_pretrained_cfg(name).fixed_input_size
-    backbone = timm.create_model(
-        REFERENCE_WEIGHTS.get(name, name),
-        pretrained=pretrained,
-        features_only=True,
-        out_indices=(-4, -3, -2, -1),
-        **({"img_size": image_size} if fixed else {}),
-    )
+    except OSError as error:
+        source = timm.get_pretrained_cfg(name)
+        where = f"https://huggingface.co/{source.hf_hub_id}" if source.hf_hub_id else source.url
+        raise UserError(
+            f"the ImageNet weights of {name} cannot be fetched from {where} "
+            f"({type(error).__name__}: {(str(error).splitlines() or [''])[0]}); fetch the file from there by other means "
+            "and name it (encoder.weights=/path/to/file), or start from random weights (encoder.weights=none)"
+        ) from error
+    except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"encoder {name!r} cannot be built with four stages on images of {image_size} pixels "
+            f"({type(error).__name__}: {error}); encoder=resnet50, pvt_v2_b5, convnext_tiny, ... can"
+        ) from error
     strides = tuple(backbone.feature_info.reduction())
     if strides != STRIDES:
         raise UserError(
-            f"encoder {name!r} has its last four stages at strides {strides}, but the decoder needs {STRIDES} "
-            "(encoder=resnet50, pvt_v2_b5, convnext_tiny, swin_tiny_patch4_window7_224, ... do)"
+            f"encoder {name!r} has its last stages at strides {strides}, but the decoder needs {STRIDES} "
+            "(encoder=resnet50, pvt_v2_b5, convnext_tiny, swin_tiny_patch4_window7_224, ... have them)"
         )
     return backbone, backbone.feature_info.channels()
+
+
+def load_backbone(backbone: nn.Module, name: str, path: str | Path, image_size: int) -> None:
+    """Load a local file: timm's entries or the original authors' (timm knows how to rename most), head or not.
+
+    Raises:
+        UserError: no such file, damaged, or entries that are missing, unexpected or of another shape.
+    """
+    entries = load_state_dict(path)
+    whole = timm.create_model(name, **_options(name, image_size))
+    convert = getattr(sys.modules[timm.model_entrypoint(name).__module__], "checkpoint_filter_fn", None)
+    try:
+        entries = convert(entries, whole) if convert else entries
+    except Exception as error:  # timm's renamings fail in many ways on the entries of another network
+        raise UserError(f"{path} does not hold the weights of {name}: {type(error).__name__}: {error}") from error
+    own, unused = backbone.state_dict(), set(whole.state_dict())
+
+    def flat(entry: str) -> str:
+        # timm hands on the stages of a network under flattened names, or below `model`.
+        names = (entry, re.sub(r"^(\w+)\.(\d+)\.", r"\1_\2.", entry), f"model.{entry}")
+        return next((n for n in names if n in own), entry)
+
+    load_reference(backbone, {flat(n): v for n, v in entries.items()}, f"{name} ({path})", unused=unused.__contains__)
+
+
+def _options(name: str, image_size: int) -> dict[str, Any]:
+    if not timm.is_model(name):
+        raise UserError(
+            f"unknown encoder {name!r}{near_matches(name, timm.list_models())} "
+            "(encoder=<any timm model with strides 4, 8, 16, 32>)"
+        )
+    try:
+        fixed = timm.get_pretrained_cfg(name).fixed_input_size
+    except RuntimeError as error:
+        known = timm.list_models(f"{name.split('.')[0]}.*", pretrained=True)
+        raise UserError(f"unknown encoder {name!r}: timm has {', '.join(known)}") from error
+    return {"img_size": image_size} if fixed else {}

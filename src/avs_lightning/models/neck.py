@@ -13,7 +13,7 @@ DILATIONS = (3, 6, 12, 18)
 class DilatedSum(nn.Module):
     """The sum of four 3x3 convolutions of growing dilation, [B, in, H, W] -> [B, out, H, W].
 
-    Where a dilation reaches beyond the map on all sides, only its centre tap sees anything: there it is a 1x1 convolution.
+    Where a dilation reaches beyond the map on all sides only its centre tap sees anything, and a 1x1 convolution does.
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
