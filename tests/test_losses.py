@@ -72,14 +72,14 @@ def masked_vectors(out, stage, hard):
 
 
 def audio_vectors(out, stage):
-    return [a.detach().double().numpy() for a in out.audio[stage - 1].flatten(0, 1)]
+    return [unit(a) for a in out.audio[stage - 1].detach().double().flatten(0, 1).numpy()]
 
 
 def plain_avm_audio(out, stages, distance, kept):
     of_stages = []
     for stage in stages:
         pairs = list(zip(audio_vectors(out, stage), masked_vectors(out, stage, hard=False)))
-        pairs = [(unit(a), u) for (a, u), keep in zip(pairs, kept) if keep]
+        pairs = [(a, u) for (a, u), keep in zip(pairs, kept) if keep]
         if distance == "kl":
             of_stages.append(sum(kl(softmax(a), softmax(u)) for a, u in pairs))
         else:
@@ -107,7 +107,7 @@ def plain_avm_cosine(out, stages, kept):
     of_stages = []
     for stage in stages:
         pairs = zip(audio_vectors(out, stage), masked_vectors(out, stage, hard=True), kept)
-        of_stages.append(np.mean([-np.log(max(unit(a) @ u, 0) + 1e-6) for a, u, keep in pairs if keep]))
+        of_stages.append(np.mean([-np.log(max(a @ u, 0) + 1e-6) for a, u, keep in pairs if keep]))
     return np.mean(of_stages)
 
 

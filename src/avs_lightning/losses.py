@@ -69,7 +69,7 @@ def avm_audio(
     """
 
     def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
-        return _distance(F.normalize(audio, dim=-1), visual, distance)
+        return _distance(audio, visual, distance)
 
     return _mean_over_stages(out, stages, labelled, _soft_masked, of_stage)
 
@@ -82,8 +82,8 @@ def avm_visual(
 ) -> Tensor:
     """Return AVM-VV: what is masked should look alike in the two frames that sound most alike.
 
-    Each frame is compared with the other frame of the (global) batch whose audio vector is nearest; a lone frame has no
-    other and costs nothing. Arguments and errors are those of `avm_audio`.
+    Each frame is compared with the other frame of the (global) batch whose L2-normalised audio vector is nearest; a
+    lone frame has no other and costs nothing. Arguments and errors are those of `avm_audio`.
     """
 
     def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
@@ -104,8 +104,7 @@ def avm_cosine(out: NetworkOutput, stages: Sequence[int] = (1, 2, 3, 4), labelle
     """
 
     def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
-        cosine = (F.normalize(audio, dim=-1) * visual).sum(dim=-1)
-        return _mean(-(cosine.relu() + 1e-6).log())
+        return _mean(-((audio * visual).sum(dim=-1).relu() + 1e-6).log())
 
     return _mean_over_stages(out, stages, labelled, _hard_masked, of_stage)
 
@@ -117,14 +116,15 @@ def _mean_over_stages(
     masked: Callable[[Tensor, Tensor], Tensor],
     of_stage: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    """Average over stages a loss of all kept rows: audio [rows, C], and the masked, normalised features [rows, C]."""
+    """Average over stages a loss of all kept rows: audio and masked features, both [rows, C] and L2-normalised."""
     losses = []
     with _float32(out.logits):
         for stage in _checked(out, stages):
             audio = out.audio[stage - 1]
             assert audio is not None
-            visual = F.normalize(masked(out.features[stage - 1].flatten(0, 1).float(), out.logits.float()), dim=-1)
-            rows, kept = _gathered(torch.stack([audio.flatten(0, 1).float(), visual], dim=1), out.logits, labelled)
+            visual = masked(out.features[stage - 1].flatten(0, 1).float(), out.logits.float())
+            pairs = F.normalize(torch.stack([audio.flatten(0, 1).float(), visual], dim=1), dim=-1)
+            rows, kept = _gathered(pairs, out.logits, labelled)
             losses.append(of_stage(*rows[kept].unbind(dim=1)))
         return torch.stack(losses).mean()
 
