@@ -49,10 +49,8 @@ def usage() -> str:
     """Return what `avs --help` prints."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {meaning}" for name, meaning in COMMANDS.items()]
-    return "\n".join(
-        ["avs: audio-visual segmentation, train, evaluate, compare", "", "usage: avs COMMAND [...]", "", *lines]
-        + ["", "Each command has its own --help. AVS_FULL_ERROR=1 shows stack traces."]
-    )
+    head = "avs: audio-visual segmentation, train, evaluate, compare\n\nusage: avs COMMAND [...]\n\n"
+    return head + "\n".join(lines) + "\n\nEach command has its own --help. AVS_FULL_ERROR=1 shows stack traces."
 
 
 def fail(message: str, code: int = 1) -> int:

@@ -14,6 +14,7 @@ def main(argv: list[str]) -> int:
 
 
 def task(cfg: DictConfig) -> None:
+    """Run the evaluation of a composed configuration."""
     from avs_lightning.training.evaluate import evaluate
 
     evaluate(cfg)

@@ -81,8 +81,8 @@ def refuse_devices_in_multirun(cfg: DictConfig, command: str) -> None:
     """A sweep's jobs share one process here, and Lightning's children would re-run the whole sweep."""
     if command == "train" and (cfg.trainer.devices != 1 or cfg.trainer.num_nodes != 1):
         raise UserError(
-            "a multirun trains its cells one after another in one process, where several devices cannot be started safely: "
-            "run one `avs train trainer.devices=...` a cell, or give the sweep trainer.devices=1"
+            "a multirun trains its cells one after another in one process, where several devices cannot be started "
+            "safely: run one `avs train trainer.devices=...` a cell, or give the sweep trainer.devices=1"
         )
 
 
@@ -98,7 +98,8 @@ def explain(error: Exception, command: str) -> str:
     group = re.search(r"Could not (?:find|load) '([^'/]+)/([^']+)'", text)
     if group:
         options = known_options(group[1])
-        return f"there is no {group[1]}={group[2]}; {group[1]} is one of {', '.join(options)}{near_matches(group[2], options)}"
+        close = near_matches(group[2], options)
+        return f"there is no {group[1]}={group[2]}; {group[1]} is one of {', '.join(options)}{close}"
     missing = re.search(r"Missing mandatory value: (\S+)", text)
     if missing:
         return f"{missing[1]} has to be given: avs {command} {missing[1]}=..."

@@ -14,6 +14,7 @@ def main(argv: list[str]) -> int:
 
 
 def task(cfg: DictConfig) -> None:
+    """Run the training of a composed configuration."""
     from avs_lightning.training.train import train  # after the configuration stood: torch takes seconds to import
 
     train(cfg)

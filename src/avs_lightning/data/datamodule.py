@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from avs_lightning.data.clip import ClipBatch, collate_clips
+from avs_lightning.data.clip import Clip, ClipBatch, collate_clips
 from avs_lightning.data.datasets import Audio, AVSBenchDataset, MultiSourceDataset, SingleSourceDataset
 from avs_lightning.errors import UserError, near_matches
 
@@ -91,23 +91,26 @@ class AVSDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[ClipBatch]:
         """Batches of training clips, in another order each epoch."""
-        return self._loader("train", self.hparams["batch_size"])
+        return self._loader(self.dataset("train"), self.hparams["batch_size"], shuffle=True)
 
     def val_dataloader(self) -> DataLoader[ClipBatch]:
         """Batches of val clips, in the order of the CSV."""
-        return self._loader("val", self.hparams["eval_batch_size"])
+        return self.eval_dataloader(self.dataset("val"))
 
     def test_dataloader(self) -> DataLoader[ClipBatch]:
         """Batches of test clips, in the order of the CSV."""
-        return self._loader("test", self.hparams["eval_batch_size"])
+        return self.eval_dataloader(self.dataset("test"))
 
-    def _loader(self, split: str, batch_size: int) -> DataLoader[Any]:
+    def eval_dataloader(self, dataset: Dataset[Clip]) -> DataLoader[ClipBatch]:
+        """Batches of any clips, in their order."""
+        return self._loader(dataset, self.hparams["eval_batch_size"], shuffle=False)
+
+    def _loader(self, dataset: Dataset[Clip], batch_size: int, shuffle: bool) -> DataLoader[Any]:
         hp: Any = self.hparams
-        dataset = self.dataset(split)
         return DataLoader(
             dataset,
             batch_size=batch_size,
-            sampler=clip_sampler(dataset, shuffle=split == "train", seed=hp.seed),
+            sampler=clip_sampler(dataset, shuffle, seed=hp.seed),
             num_workers=hp.workers,
             persistent_workers=hp.persistent_workers and hp.workers > 0,
             pin_memory=torch.cuda.is_available() if hp.pin_memory == "auto" else hp.pin_memory,
@@ -117,7 +120,7 @@ class AVSDataModule(pl.LightningDataModule):
         )
 
 
-def clip_sampler(dataset: AVSBenchDataset, shuffle: bool, seed: int) -> DistributedSampler[Any]:
+def clip_sampler(dataset: Dataset[Clip], shuffle: bool, seed: int) -> DistributedSampler[Any]:
     """The clips of the present process: a share that is equal in size for all processes; one process has them all.
 
     A `DistributedSampler` even for one process: Lightning tells it the epoch (`set_epoch`) and does not replace it, and

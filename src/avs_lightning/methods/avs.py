@@ -52,8 +52,9 @@ class AVSMethod(SegmentationMethod):
         silent = [stage for stage in self.avm_stages if stage not in fused]
         if silent and not loss.get("project"):
             raise UserError(
-                f"method.loss.avm_stages={list(self.avm_stages)}: the stages {silent} have no audio vector, since TPAVI is at "
-                f"{list(fused)}; choose among those, or learn a projection for the loss alone (method.loss.project=true)"
+                f"method.loss.avm_stages={list(self.avm_stages)}: the stages {silent} have no audio vector: TPAVI "
+                f"hears at {list(fused)}; choose among those, or learn a projection for the loss alone "
+                "(method.loss.project=true)"
             )
         size = self.network.audio_channels, self.network.channels
         self.projections = nn.ModuleDict({str(stage): nn.Linear(*size) for stage in silent})

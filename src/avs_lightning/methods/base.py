@@ -53,7 +53,8 @@ class SegmentationMethod(pl.LightningModule):
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss.detach()):
             raise FloatingPointError(
-                f"the loss became {loss.item()} in epoch {self.current_epoch}, batch {batch_index} ({', '.join(batch.ids)}): "
+                f"the loss became {loss.item()} in epoch {self.current_epoch}, batch {batch_index}, "
+                f"clips {', '.join(batch.ids)}: "
                 + ", ".join(f"{name}={value.item():.4g}" for name, value in terms.items())
             )
         logged = {f"train/{name}": value.detach() for name, value in terms.items()} | {"train/loss": loss.detach()}
@@ -70,6 +71,7 @@ class SegmentationMethod(pl.LightningModule):
 
     def test_step(self, batch: ClipBatch, batch_index: int, dataloader_idx: int = 0) -> None:
         scores = list(self.test_scores.values())[dataloader_idx]
+        assert isinstance(scores, SegmentationScores)
         scores.update(self(batch).logits, batch.masks, batch.labelled, batch.indices)
 
     def on_test_epoch_end(self) -> None:
@@ -84,8 +86,7 @@ class SegmentationMethod(pl.LightningModule):
     def _log_scores(self, prefix: str, scores: nn.Module) -> dict[str, Tensor]:
         assert isinstance(scores, SegmentationScores)
         values = dict(scores.compute())  # has brought the rows of all processes together
-        for i, value in enumerate(values.pop("miou_per_second")):
-            values[f"miou_second_{i + 1}"] = value
+        values |= {f"miou_second_{i + 1}": value for i, value in enumerate(scores.per_second())}
         values = {name: value.float() for name, value in values.items()}
         self.log_dict({f"{prefix}/{name}": value for name, value in values.items()})
         scores.reset()

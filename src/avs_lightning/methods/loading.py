@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from avs_lightning.checkpoints import describe_reference
+from avs_lightning.checkpoints import ReferenceCheckpoint, describe_reference
 from avs_lightning.errors import UserError
 from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.methods.base import SegmentationMethod
@@ -31,7 +31,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     except Exception as error:  # torch raises whatever the damaged bytes lead it to
         raise UserError(
             f"{path} cannot be read as a checkpoint ({type(error).__name__}: {str(error).splitlines()[0]}): "
-            "it is damaged, cut short, or holds more than tensors; take another (a run's last.ckpt and best.ckpt are separate files)"
+            "it is damaged, cut short, or holds more than tensors; take another (a run keeps best.ckpt and last.ckpt)"
         ) from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds a {type(content).__name__}, not a checkpoint")
@@ -103,19 +103,27 @@ def start_from(method: SegmentationMethod, path: str | Path) -> tuple[list[str],
     if "hyper_parameters" in content:
         entries = content["state_dict"]
     else:
-        entries = {f"network.{name}": value for name, value in describe_reference(content).entries.items()}
+        entries = {f"network.{name}": value for name, value in _reference(path, content).entries.items()}
     own = method.state_dict()
     taken = {name: value for name, value in entries.items() if name in own and own[name].shape == value.shape}
     if not any(name.startswith("network.") for name in taken):
         raise UserError(
-            f"{path}: none of its {len(entries)} entries fits this network by name and shape; is it of another architecture?"
+            f"{path}: none of its {len(entries)} entries fits this network by name and shape; "
+            "is it of another architecture?"
         )
     method.load_state_dict(taken, strict=False)
     return sorted(taken), sorted(set(own) - set(taken))
 
 
+def _reference(path: str | Path, content: dict[str, Any]) -> ReferenceCheckpoint:
+    try:
+        return describe_reference(content)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
 def _from_reference(path: str | Path, content: dict[str, Any], audio_encoder: Mapping[str, Any] | None) -> AVSMethod:
-    reference = describe_reference(content)
+    reference = _reference(path, content)
     network = {"encoder": reference.encoder, "weights": "none", "stages": list(reference.stages)}
     method = AVSMethod(
         network=network,

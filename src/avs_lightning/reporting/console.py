@@ -1,13 +1,12 @@
-"""Where people read: one rich console for everything that is printed."""
+"""Where people read: one rich console, on which only the first process of a run speaks."""
 
-import os
-
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rich.console import Console
 
 
-def _make() -> Console:
-    quiet = int(os.environ.get("LOCAL_RANK", "0")) > 0  # the other processes of a run repeat what the first one says
-    return Console(quiet=quiet)
+def is_first_process() -> bool:
+    """Say whether this is the process of a run that writes and prints (rank 0, also before the group has formed)."""
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
-console = _make()
+console = Console(quiet=not is_first_process())

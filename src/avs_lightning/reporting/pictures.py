@@ -13,6 +13,7 @@ from torch import Tensor
 
 from avs_lightning.data import ClipBatch, collate_clips
 from avs_lightning.data.probes import mute
+from avs_lightning.methods import SegmentationMethod
 
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
@@ -38,6 +39,7 @@ class ClipPictures(Callback):
         self._draw(trainer, pl_module, "val", f"val_epoch_{trainer.current_epoch + 1:03d}")
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, SegmentationMethod)
         self._draw(trainer, pl_module, next(iter(pl_module.test_scores)), "test")
 
     def _draw(self, trainer: pl.Trainer, method: pl.LightningModule, split: str, name: str) -> None:

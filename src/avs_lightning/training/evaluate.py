@@ -7,13 +7,12 @@ from typing import Any
 import pytorch_lightning as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from avs_lightning.data.probes import probe_dataset
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import load_method
-from avs_lightning.reporting.console import console
+from avs_lightning.reporting.console import console, is_first_process
 from avs_lightning.reporting.tables import network_table, scores_table
 from avs_lightning.training.loggers import build_loggers, finish_wandb
 from avs_lightning.training.run_folder import RunFolder
@@ -35,7 +34,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     audio_encoder: Any = OmegaConf.to_container(cfg.audio_encoder, resolve=True)
     method = load_method(cfg.checkpoint, audio_encoder)
     datamodule = instantiate(cfg.data, _convert_="all")
-    if rank_zero_only.rank == 0:
+    if is_first_process():
         console.print(network_table(method, cfg.data.image_size))
         folder.open(cfg, resuming=False)
     loggers = build_loggers(cfg, folder)

@@ -39,7 +39,7 @@ def build_loggers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:
 
 
 def wandb_mode(asked: str | None) -> str:
-    """Return online, offline or disabled: what the configuration asks, else WANDB_MODE, else online if there is a key."""
+    """Return online, offline or disabled: as configured, else WANDB_MODE, else online where there is a key."""
     mode = asked or os.environ.get("WANDB_MODE")
     if mode is None:
         import wandb
@@ -67,6 +67,6 @@ def finish_wandb(loggers: Sequence[Logger]) -> str | None:
             if run is None:
                 return None
             folder, offline = Path(run.dir).parent, run.offline
-            wandb.finish(quiet=True)
+            wandb.finish()
             return f"wandb sync {folder}" if offline else None
     return None

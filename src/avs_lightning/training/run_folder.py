@@ -27,7 +27,7 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run: config.yaml, environment.json, run.log, checkpoints/, metrics.csv, metrics.json, pictures/."""
+    """The files of one run: config.yaml, environment.json, run.log, checkpoints/, metrics.csv and .json, pictures/."""
 
     path: Path
 

@@ -9,12 +9,11 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import start_from
-from avs_lightning.reporting.console import console
+from avs_lightning.reporting.console import console, is_first_process
 from avs_lightning.reporting.tables import network_table, scores_table
 from avs_lightning.training.evaluate import test_scores
 from avs_lightning.training.loggers import build_loggers, finish_wandb
@@ -35,11 +34,11 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule = instantiate(cfg.data, _convert_="all")
     method = build_method(cfg, fresh=not (resuming and folder.last.exists()))
-    if rank_zero_only.rank == 0:
+    if is_first_process():
         console.print(network_table(method, cfg.data.image_size))
     if cfg.dry_run:
         return dry_run(method, datamodule)
-    if rank_zero_only.rank == 0:
+    if is_first_process():
         folder.open(cfg, resuming)
     loggers = build_loggers(cfg, folder)
     trainer = build_trainer(cfg, folder, loggers)

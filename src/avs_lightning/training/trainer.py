@@ -74,8 +74,8 @@ def checkpoints(options: DictConfig, folder: RunFolder) -> list[Callback]:
 class InterruptedCheckpoint(Callback):
     """On Ctrl-C or an error in the middle of an epoch, leaves the weights as they are in interrupted.ckpt.
 
-    `avs eval` reads it; resuming goes on from last.ckpt, the end of the last whole epoch, and so repeats exactly what an
-    uninterrupted run computes.
+    `avs eval` reads it; resuming goes on from last.ckpt, the end of the last whole epoch, and so repeats exactly what
+    an uninterrupted run computes.
     """
 
     def __init__(self, folder: RunFolder):
@@ -86,7 +86,7 @@ class InterruptedCheckpoint(Callback):
             trainer.save_checkpoint(self.path.parent / "last.ckpt")
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        if trainer.fitting and trainer.world_size == 1 and not isinstance(exception, UserError):
+        if trainer.training and trainer.world_size == 1 and not isinstance(exception, UserError):
             trainer.save_checkpoint(self.path)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,0 +1,45 @@
+# Two commands on a fresh machine: make demo, make test. Both set everything up; a second run skips what is there.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Compiled bytecode halves every start of the interpreter.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help install lint type test test-all demo bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) ## set up the virtual environment in .venv: the package, editable, and its tools
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --compile-bytecode --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+lint: $(STAMP) ## ruff and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+
+type: $(STAMP) ## mypy
+	$(BIN)/mypy
+
+test: $(STAMP) ## the tests, less the slow ones
+	$(BIN)/pytest -n 2 -m 'not slow'
+
+test-all: $(STAMP) ## every test
+	$(BIN)/pytest -n 2
+
+demo: $(STAMP) ## write synthetic clips, train without TPAVI, with the paper's and with scope=frame, and compare
+	$(BIN)/avs demo
+
+bench: $(STAMP) ## measure the exact forms against the published ones, and the data loader
+	$(BIN)/avs bench
+
+clean: ## remove the environment and caches, never data or runs
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache src/*.egg-info

@@ -1,0 +1,95 @@
+"""`avs data make|check|stats`."""
+
+import argparse
+from pathlib import Path
+
+
+def main(argv: list[str]) -> int:
+    """Make the synthetic AVSBench, check a data set's files, or count its clips."""
+    options = parser().parse_args(argv)
+    return int(options.run(options))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `avs data`."""
+    top = argparse.ArgumentParser(prog="avs data", description="Make, check and count AVSBench data sets.")
+    commands = top.add_subparsers(metavar="make|check|stats", required=True)
+    shown = argparse.ArgumentDefaultsHelpFormatter
+
+    make_ = commands.add_parser("make", help="write a synthetic AVSBench in the official layout", formatter_class=shown)
+    make_.add_argument("root", type=Path, help="folder that will hold Single-source/ or Multi-sources/")
+    make_.add_argument(
+        "--setting", choices=["s4", "ms3"], default="ms3", help="one sounding object, or several in turn"
+    )
+    make_.add_argument("--train", type=int, default=480, help="training clips")
+    make_.add_argument("--val", type=int, default=64, help="validation clips")
+    make_.add_argument("--test", type=int, default=128, help="test clips")
+    make_.add_argument("--size", type=int, default=224, help="height and width of the frames, pixels")
+    make_.add_argument("--seed", type=int, default=0, help="the same seed gives the same files")
+    make_.add_argument("--categories", default="all", help="all 23, a number, or names separated by commas")
+    make_.add_argument("--holding", action="store_true", help="ms3: objects sound for the whole clip or not at all")
+    make_.add_argument("--no-videos", action="store_true", help="leave out raw_videos/ (several times faster)")
+    make_.add_argument("--workers", type=int, default=0, help="processes; 0: one a core")
+    make_.set_defaults(run=make)
+
+    check_ = commands.add_parser(
+        "check", help="look at every file the CSV promises; exit code 1 if any is wrong", formatter_class=shown
+    )
+    check_.add_argument("root", type=Path, help="folder with Single-source/ and/or Multi-sources/")
+    check_.add_argument("--size", type=int, default=224, help="expected height and width, pixels")
+    check_.set_defaults(run=check)
+
+    stats_ = commands.add_parser(
+        "stats", help="clips a category and split, as a table and a figure", formatter_class=shown
+    )
+    stats_.add_argument("root", type=Path, help="a data set's folder, or its metadata CSV")
+    stats_.add_argument("--figure", type=Path, help="write the figure here (.png, .pdf or .svg)")
+    stats_.set_defaults(run=stats)
+    return top
+
+
+def make(options: argparse.Namespace) -> int:
+    """`avs data make`."""
+    from avs_lightning.data.synthetic.writer import write_dataset
+    from avs_lightning.reporting.console import console
+
+    names = options.categories
+    categories = None if names == "all" else int(names) if names.isdigit() else names.split(",")
+    folder = write_dataset(
+        options.root,
+        options.setting,
+        {"train": options.train, "val": options.val, "test": options.test},
+        size=options.size,
+        seed=options.seed,
+        categories=categories,
+        switching=not options.holding,
+        workers=options.workers,
+        videos=not options.no_videos,
+    )
+    console.print(f"{options.train + options.val + options.test} clips are in {folder}", soft_wrap=True)
+    size = "" if options.size == 224 else f" data.image_size={options.size}"
+    console.print(f"Train on them: avs train data={options.setting} data.root={options.root}{size}", soft_wrap=True)
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """`avs data check`."""
+    from avs_lightning.data.check import check_dataset, problems_table
+    from avs_lightning.reporting.console import console
+
+    problems = check_dataset(options.root, image_size=options.size)
+    console.print(problems_table(problems))
+    return int(any(not problem.note for problem in problems))
+
+
+def stats(options: argparse.Namespace) -> int:
+    """`avs data stats`."""
+    from avs_lightning.data.stats import clip_counts, counts_table
+    from avs_lightning.reporting.console import console
+    from avs_lightning.reporting.dataset_figure import write_dataset_figure
+
+    counts = clip_counts(options.root)
+    console.print(counts_table(counts))
+    if options.figure:
+        console.print(f"The figure is {write_dataset_figure(counts, options.figure)}", soft_wrap=True)
+    return 0

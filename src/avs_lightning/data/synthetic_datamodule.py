@@ -1,0 +1,30 @@
+"""The synthetic AVSBench as a LightningDataModule: written on first use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from avs_lightning.data.datamodule import AVSDataModule
+
+
+class SyntheticDataModule(AVSDataModule):
+    """`AVSDataModule` on a synthetic set, which `prepare_data` writes where it is not there yet.
+
+    Args:
+        synthetic: arguments of `write_dataset`: clips a split, categories, seed, switching, videos.
+        options: arguments of `AVSDataModule`.
+
+    Raises:
+        UserError: see `write_dataset` and `AVSDataModule`.
+    """
+
+    def __init__(self, synthetic: Mapping[str, Any], **options: Any):
+        super().__init__(**options)
+        self.synthetic = dict(synthetic)
+        self.save_hyperparameters(logger=False)
+
+    def prepare_data(self) -> None:
+        """Write the set, once: Lightning calls this in one process only."""
+        from avs_lightning.data.synthetic.writer import write_dataset
+
+        hp: Any = self.hparams
+        write_dataset(hp.root, hp.name, size=hp.image_size, **self.synthetic)
