@@ -153,6 +153,17 @@ def test_unlabelled_frames_neither_count_nor_learn(loss):
             assert leaf.grad[~labelled].abs().sum() == 0
 
 
+def test_kl_of_nearly_equal_vectors_keeps_its_digits():
+    out = some_output(clips=1, frames=2, channels=256)
+    with torch.no_grad():
+        for features in out.features:
+            features[:, 1] = features[:, 0] + 0.02 * features[:, 1]
+        out.logits[:, 1] = out.logits[:, 0]
+    expected = plain_avm_visual(out, (1, 2, 3, 4), "kl", [True, True])
+    assert expected < 1e-4
+    assert avm_visual(out).item() == pytest.approx(expected, rel=1e-4)
+
+
 def test_no_labelled_frame_is_a_zero_with_a_graph():
     out = some_output()
     none = torch.zeros(3, 5, dtype=torch.bool)

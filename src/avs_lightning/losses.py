@@ -149,12 +149,22 @@ def _pool_like(features: Tensor, maps: Tensor) -> Tensor:
 
 def _distance(target: Tensor, estimate: Tensor, distance: str) -> Tensor:
     if distance == "kl":
-        return F.kl_div(estimate.log_softmax(-1), target.log_softmax(-1), reduction="sum", log_target=True)
+        return _kl(target, estimate).sum()
     if distance == "euclidean":
         return _mean(F.pairwise_distance(target, estimate, eps=1e-6))
     raise UserError(
         f"unknown distance {distance!r}{near_matches(str(distance), ('kl', 'euclidean'))} (allowed: kl, euclidean)"
     )
+
+
+def _kl(target: Tensor, estimate: Tensor) -> Tensor:
+    """Return KL(softmax(target) || softmax(estimate)) of each row.
+
+    Unit vectors have nearly equal softmaxes, and the difference of their logarithms loses all digits but a few. With
+    p = softmax(target) and d = target - estimate it is exactly sum(p d) + ln(sum(p exp(-d))).
+    """
+    p, d = target.softmax(dim=-1), target - estimate
+    return (p * d).sum(dim=-1) + (p * torch.expm1(-d)).sum(dim=-1).log1p()
 
 
 def _checked(out: NetworkOutput, stages: Sequence[int]) -> Sequence[int]:
