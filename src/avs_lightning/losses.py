@@ -10,7 +10,7 @@ DDP then averages over them: W / W = 1, the gradient is that of one process on t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.distributed as dist
@@ -19,7 +19,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avs_lightning.errors import UserError, near_matches
-from avs_lightning.models.output import NetworkOutput
+
+if TYPE_CHECKING:
+    from avs_lightning.models.output import NetworkOutput
 
 Distance = Literal["kl", "euclidean"]
 

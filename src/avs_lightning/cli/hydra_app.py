@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from avs_lightning.errors import UserError, near_matches
 
 CONFIG_MODULE = "avs_lightning.conf"
-FROM_RUN_FOLDER = ["hydra.output_subdir=null", "hydra/job_logging=disabled", "hydra/hydra_logging=disabled"]
+FROM_RUN_FOLDER = ["hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none"]
 
 
 def run(command: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) -> int:

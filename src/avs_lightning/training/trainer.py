@@ -21,7 +21,8 @@ def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger])
     Raises:
         UserError: Lightning refuses the arguments (an accelerator that is not there, too many devices).
     """
-    options: dict[str, Any] = OmegaConf.to_container(cfg.trainer, resolve=True)  # type: ignore[assignment]
+    given: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
+    options = {name: value for name, value in given.items() if value is not None}
     plugins: list[Any] = [AtomicCheckpointIO()]
     if options.pop("sync_batchnorm", False) and _several(options):
         plugins.append(BatchNormSync())
