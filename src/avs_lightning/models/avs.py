@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,12 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avs_lightning.errors import UserError
-from avs_lightning.models.decoders import ReferenceDecoder
+from avs_lightning.models.decoders import build_decoder
 from avs_lightning.models.encoders import VisualEncoder
 from avs_lightning.models.neck import Neck
 from avs_lightning.models.output import NetworkOutput
 from avs_lightning.models.reference_names import UNUSED_TWIN, load_reference, reference_name
 from avs_lightning.models.tpavi import TPAVI
+from avs_lightning.models.weights import tensors_of
 
 STAGES = (1, 2, 3, 4)
 
@@ -77,12 +79,8 @@ class AVS(nn.Module):
         self.encoder = VisualEncoder(encoder, weights, frozen_encoder, image_size)
         self.neck = Neck(self.encoder.channels, channels)
         self.fusion = nn.ModuleDict({str(i): TPAVI(channels, audio_channels, scope) for i in self.stages})
-        if (
-            not audio
-        ):  # kept for the reference's checkpoints; DistributedDataParallel wants no parameter without gradient
-            for tpavi in self.fusion.values():
-                tpavi.get_submodule("align_channel").requires_grad_(False)
-        self.decoder = ReferenceDecoder(channels)
+        self.decoder = build_decoder(decoder, channels)
+        self._freeze_unused()
 
     @classmethod
     def from_reference(
@@ -110,7 +108,10 @@ class AVS(nn.Module):
             UserError: entries are missing, unexpected or of another shape: lists them.
         """
         net = cls(encoder, stages=stages, audio=audio, visual=visual, scope=scope)
+        state_dict = tensors_of(state_dict)
         left_out = tuple(f"tpavi_b{i}." for i in STAGES if i not in net.stages)
+        if any(name.startswith(left_out) for name in state_dict):
+            warnings.warn(f"the checkpoint has TPAVI modules outside of stages={net.stages}: left out", stacklevel=2)
         load_reference(
             net,
             state_dict,
@@ -142,13 +143,21 @@ class AVS(nn.Module):
         if str(stage) not in self.fusion:
             return x, None
         tpavi, x = self.fusion[str(stage)], x.transpose(1, 2)
-        fused, a = [], None
-        if self.uses_visual:
-            fused.append(tpavi(x)[0])
-        if self.uses_audio:
-            z, a = tpavi(x, audio)
-            fused.append(z)
-        return (sum(fused[1:], start=fused[0]) / len(fused)).transpose(1, 2), a
+        # Visual first, as in the reference: each pass moves the running statistics of the one BatchNorm.
+        passes = [tpavi(x, sound) for sound, used in ((None, self.uses_visual), (audio, self.uses_audio)) if used]
+        z = passes[0][0] if len(passes) == 1 else (passes[0][0] + passes[1][0]) / 2
+        return z.transpose(1, 2), passes[-1][1]
+
+    def _freeze_unused(self) -> None:
+        """Keep from training what takes part in checkpoints only: DistributedDataParallel waits for every gradient."""
+        for i in STAGES:
+            if i not in self.decoder.reads:
+                self.neck[i - 1].requires_grad_(False)
+            if i in self.stages:
+                tpavi = self.fusion[str(i)]
+                tpavi.requires_grad_(i in self.decoder.reads)
+                if not self.uses_audio:
+                    tpavi.get_submodule("align_channel").requires_grad_(False)
 
     def _check_inputs(self, images: Tensor, audio: Tensor | None) -> None:
         if images.ndim != 5 or images.shape[2] != 3:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from avs_lightning.errors import UserError, near_matches
+from avs_lightning.models.smp_decoders import SMP_DECODERS, SMPDecoder
+
 
 class ResidualUnit(nn.Module):
     """r + conv(relu(conv(r))) of a rectified map r, [B, C, H, W] -> [B, C, H, W].
@@ -50,7 +53,12 @@ class ReferenceDecoder(nn.Module):
     Args:
         channels: C, of every stage.
         classes: K, number of logits a pixel.
+
+    Attributes:
+        reads: the stages (1-4) that take part.
     """
+
+    reads = (1, 2, 3, 4)
 
     def __init__(self, channels: int = 256, classes: int = 1) -> None:
         super().__init__()
@@ -75,3 +83,17 @@ class ReferenceDecoder(nn.Module):
         if logits.shape[-2:] != size:
             logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
         return logits
+
+
+def build_decoder(name: str, channels: int) -> ReferenceDecoder | SMPDecoder:
+    """Build "reference" or one of `SMP_DECODERS`.
+
+    Raises:
+        UserError: an unknown decoder; lists the known ones.
+    """
+    if name == "reference":
+        return ReferenceDecoder(channels)
+    if name in SMP_DECODERS:
+        return SMPDecoder(name, channels)
+    known = ("reference", *SMP_DECODERS)
+    raise UserError(f"unknown decoder {name!r}{near_matches(name, known)} (decoder={'|'.join(known)})")

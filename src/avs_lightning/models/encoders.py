@@ -72,8 +72,8 @@ def build_backbone(name: str, pretrained: bool, image_size: int) -> tuple[nn.Mod
         where = f"https://huggingface.co/{source.hf_hub_id}" if source.hf_hub_id else source.url
         raise UserError(
             f"the ImageNet weights of {name} cannot be fetched from {where} "
-            f"({type(error).__name__}: {(str(error).splitlines() or [''])[0]}); fetch the file from there by other means "
-            "and name it (encoder.weights=/path/to/file), or start from random weights (encoder.weights=none)"
+            f"({type(error).__name__}: {(str(error).splitlines() or [''])[0]}); fetch them from there by other means "
+            "and name the file (encoder.weights=/path/to/file), or start from random weights (encoder.weights=none)"
         ) from error
     except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(
