@@ -23,20 +23,19 @@ def draw_look(look: Look, x: Array, y: Array, pixel: float, hue: float, light: f
         light: factor on their brightness.
 
     Returns:
-        colour [..., 3] in 0 to 1, and coverage [...] in 0 to 1.
+        colour [3, ...] in 0 to 1, and coverage [...] in 0 to 1.
     """
-    colour = np.zeros((*x.shape, 3), dtype=np.float32)
+    colour = np.zeros((3, *x.shape), dtype=np.float32)
     union = np.full(x.shape, 9.0, dtype=np.float32)
     for part in look.parts:
         u, v = _part_coordinates(part, x, y)
         distance = _distance(part, u, v)
-        cover = _cover(distance, pixel)[..., None]
-        colour += cover * (_painted(part, u, v, pixel, hue, light) - colour)
+        colour += _cover(distance, pixel) * (_painted(part, u, v, pixel, hue, light) - colour)
         np.minimum(union, distance, out=union)
     # Light from above left, and a dark rim that sets the object off from the background.
-    colour *= (1 - 0.12 * np.clip(x + y, -1.2, 1.2))[..., None]
+    colour *= 1 - 0.12 * np.clip(x + y, -1.2, 1.2)
     rim = max(0.06, 1.1 * pixel)
-    colour *= (0.45 + 0.55 * np.clip(-union / rim, 0, 1))[..., None]
+    colour *= 0.45 + 0.55 * np.clip(-union / rim, 0, 1)
     return np.clip(colour, 0, 1), _cover(union, pixel)
 
 
@@ -92,7 +91,8 @@ def _cover(distance: Array, pixel: float) -> Array:
 
 
 def _painted(part: Part, u: Array, v: Array, pixel: float, hue: float, light: float) -> Array:
-    base = rgb(part.colour, hue, light)
+    """The part's colour, [3, ...] or, where it is plain, [3, 1, ...]."""
+    base, second = (rgb(c, hue, light).reshape(3, *(1,) * u.ndim) for c in (part.colour, part.second))
     if part.paint == "plain":
         return base
     period = 2 * part.w / part.count if part.paint != "bands" else 2 * part.h / part.count
@@ -105,8 +105,8 @@ def _painted(part: Part, u: Array, v: Array, pixel: float, hue: float, light: fl
         wave = np.cos(_length(u, v) * np.float32(2 * np.pi / period))
     else:
         wave = across if part.paint == "stripes" else down
-    edge = np.clip(0.5 + wave * np.float32(period / (2 * np.pi * pixel)), 0, 1)[..., None]
-    return base + edge * (rgb(part.second, hue, light) - base)
+    edge = np.clip(0.5 + wave * np.float32(period / (2 * np.pi * pixel)), 0, 1)
+    return base + edge * (second - base)
 
 
 @lru_cache(maxsize=4096)

@@ -14,12 +14,12 @@ def _face(skin: str, hair: str) -> tuple[Part, ...]:
 
 def _strings(wood: str, dark: str, neck: str, waist: float) -> tuple[Part, ...]:
     return (
-        Part("box", 0, -0.62, 0.1, 0.5, neck),
+        Part("box", 0, -0.62, 0.13, 0.5, neck),
         Part("ellipse", 0, 0.02, 0.42 * waist, 0.34, wood),
         Part("ellipse", 0, 0.52, 0.56 * waist, 0.44, wood),
         Part("ellipse", 0, 0.22, 0.18, 0.18, dark),
         Part("box", 0, 0.66, 0.24, 0.06, dark),
-        Part("box", 0, -1.08, 0.16, 0.14, dark, soft=0.05),
+        Part("box", 0, -1.06, 0.19, 0.15, dark, soft=0.05),
     )
 
 
@@ -141,13 +141,13 @@ LOOKS: dict[str, Look] = {
     ),
     "helicopter": Look(
         (
-            Part("box", 0.62, 0.0, 0.48, 0.1, "#2a8c6a", soft=0.05),
-            Part("wedge", 1.02, -0.14, 0.13, 0.26, "#d6e04a"),
-            Part("box", -0.12, -0.34, 0.08, 0.2, "#333333"),
-            Part("ellipse", -0.16, 0.14, 0.6, 0.4, "#35a97f"),
-            Part("ellipse", -0.42, 0.06, 0.28, 0.24, "#c4f0ff"),
-            Part("box", -0.12, -0.5, 1.0, 0.08, "#2b2b2b", soft=0.08),
-            Part("box", -0.14, 0.66, 0.58, 0.07, "#2b2b2b", soft=0.07),
+            Part("box", 0.62, 0.02, 0.48, 0.14, "#2a8c6a", soft=0.05),
+            Part("wedge", 1.0, -0.12, 0.16, 0.3, "#d6e04a"),
+            Part("box", -0.16, -0.42, 0.12, 0.2, "#333333"),
+            Part("ellipse", -0.16, 0.14, 0.68, 0.5, "#35a97f"),
+            Part("ellipse", -0.44, 0.06, 0.3, 0.28, "#c4f0ff"),
+            Part("box", -0.16, -0.56, 1.0, 0.1, "#2b2b2b", soft=0.1),
+            Part("box", -0.16, 0.72, 0.6, 0.1, "#2b2b2b", soft=0.1),
         ),
         Motion(bob=0.12, bob_rate=0.5, swing=7, swing_rate=0.4, speed=1.4),
         1.05,
@@ -217,7 +217,9 @@ LOOKS: dict[str, Look] = {
         Motion(bob=0.14, bob_rate=1.8, swing=8, swing_rate=0.9),
         0.95,
     ),
-    "playing_acoustic_guitar": Look(_strings("#c98232", "#3a2010", "#4d2f1a", 1.1), Motion(swing=9, swing_rate=0.5)),
+    "playing_acoustic_guitar": Look(
+        _strings("#c98232", "#3a2010", "#4d2f1a", 1.2), Motion(swing=9, swing_rate=0.5), 1.05
+    ),
     "playing_glockenspiel": Look(
         (
             Part("wedge", 0, 0, 0.84, 0.74, "#6b4a2b", turn=90, taper=0.45),
@@ -253,15 +255,15 @@ LOOKS: dict[str, Look] = {
         Motion(bob=0.03, swing=3, swing_rate=0.8, speed=0.6),
     ),
     "playing_ukulele": Look(
-        _strings("#5fd0d6", "#f4f4f0", "#f0b23c", 0.85), Motion(swing=12, swing_rate=0.8, bob=0.06), 0.85
+        _strings("#5fd0d6", "#f4f4f0", "#f0b23c", 0.95), Motion(swing=12, swing_rate=0.8, bob=0.06), 0.9
     ),
     "playing_violin": Look(
         (
-            *_strings("#a8281c", "#160c08", "#160c08", 0.9),
-            Part("box", 0.3, 0.28, 0.09, 1.0, "#f0e2b8", turn=62),
+            *_strings("#a8281c", "#160c08", "#160c08", 1.05),
+            Part("box", 0.28, 0.26, 0.11, 0.95, "#f0e2b8", turn=62),
         ),
         Motion(swing=10, swing_rate=0.7),
-        0.95,
+        1.05,
     ),
     "race_car": Look(
         (

@@ -31,10 +31,10 @@ def render_frames(scene: Scene, size: int, times: Sequence[float] = FRAME_TIMES)
     block = max(1, 300_000 // size**2)
     for first in range(0, len(times), block):
         now = slice(first, first + block)
-        canvas = np.repeat(background[None], len(times[now]), axis=0)
+        canvas = np.repeat(background[:, None], len(times[now]), axis=1)
         for index, item in enumerate(scene.objects):
             _draw_object(item, canvas, visible[: index + 1, now], times[now])
-        frames[now] = canvas * 255 + 0.5
+        frames[now] = np.moveaxis(canvas * 255 + 0.5, 0, -1)
     return frames, visible
 
 
@@ -56,9 +56,12 @@ def render_sound(scene: Scene) -> NDArray[np.int16]:
     return (np.tanh(mix) * 32767).astype(np.int16)
 
 
-def _draw_object(item: SceneObject, frames: Array, visible: Array, times: Sequence[float]) -> None:
-    """Draw in place; the last plane of `visible` becomes the object's, the earlier ones lose what it hides."""
-    look, size = LOOKS[item.actor.category], frames.shape[1]
+def _draw_object(item: SceneObject, canvas: Array, visible: Array, times: Sequence[float]) -> None:
+    """Draw in place on [3, F, H, W].
+
+    The last plane of `visible` becomes the object's, the earlier ones lose what it hides.
+    """
+    look, size = LOOKS[item.actor.category], canvas.shape[-1]
     track = path(item, times)
     half = int(np.ceil(extent(look) * item.radius * (1 + look.motion.pulse) * size)) + 2
     corner = np.floor(track[:, :2] * size).astype(int) - half
@@ -75,16 +78,16 @@ def _draw_object(item: SceneObject, frames: Array, visible: Array, times: Sequen
     colour, cover = draw_look(look, x, y, pixel, item.actor.hue, item.actor.light)
     for frame, (left, top) in enumerate(corner):
         inside_x, inside_y = slice(max(left, 0), left + 2 * half), slice(max(top, 0), top + 2 * half)
-        part = frames[frame, inside_y, inside_x]
+        part = canvas[:, frame, inside_y, inside_x]
         rows, columns = slice(max(-top, 0), None), slice(max(-left, 0), None)
-        over = cover[frame, rows, columns][: part.shape[0], : part.shape[1]]
-        part += over[..., None] * (colour[frame, rows, columns][: part.shape[0], : part.shape[1]] - part)
+        over = cover[frame, rows, columns][: part.shape[1], : part.shape[2]]
+        part += over * (colour[:, frame, rows, columns][:, : part.shape[1], : part.shape[2]] - part)
         visible[:-1, frame, inside_y, inside_x] *= 1 - over
         visible[-1, frame, inside_y, inside_x] = over
 
 
 def _background(scene: Scene, size: int) -> Array:
-    """Gradient, mottling and a few shapes in dull colours that are no category: [size, size, 3]."""
+    """Gradient, mottling and a few shapes in dull colours that are no category: [3, size, size]."""
     rng = np.random.default_rng(scene.backdrop)
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size
     x, y = (np.asarray(plane, dtype=np.float32) for plane in np.meshgrid(axis, axis))
@@ -93,10 +96,10 @@ def _background(scene: Scene, size: int) -> Array:
         for colour in rng.choice(_BACKDROPS, 2)
     )
     angle = rng.uniform(0, 2 * np.pi)
-    ramp = np.clip(0.5 + (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle), 0, 1).astype(np.float32)[..., None]
-    canvas = near + ramp * (far - near)
+    ramp = np.clip(0.5 + (x - 0.5) * np.cos(angle) + (y - 0.5) * np.sin(angle), 0, 1).astype(np.float32)
+    canvas = near[:, None, None] + ramp * (far - near)[:, None, None]
     for cells, depth in ((5, 0.10), (22, 0.07)):
-        canvas += depth * _mottling(rng, cells, size)[..., None]
+        canvas += depth * _mottling(rng, cells, size)
     for _ in range(int(rng.integers(3, 8))):
         _draw_clutter(canvas, x, y, rng)
     return np.clip(canvas, 0, 1)
@@ -126,6 +129,6 @@ def _draw_clutter(canvas: Array, x: Array, y: Array, rng: np.random.Generator) -
     dx, dy = x - np.float32(rng.random()), y - np.float32(rng.random())
     light = float(rng.uniform(0.8, 1.1))
     colour, cover = draw_look(
-        Look((part,)), dx * cos + dy * sin, dy * cos - dx * sin, 1 / (radius * len(canvas)), 0.0, light
+        Look((part,)), dx * cos + dy * sin, dy * cos - dx * sin, 1 / (radius * len(x)), 0.0, light
     )
-    canvas += 0.6 * cover[..., None] * (colour - canvas)
+    canvas += 0.6 * cover * (colour - canvas)

@@ -66,12 +66,16 @@ def _events(voice: Voice, tuning: Tuning, rng: np.random.Generator) -> tuple[NDA
     rate = voice.rate * tuning.tempo
     onsets = np.arange(-1, int(SECONDS * rate) + 4) - rng.random()
     onsets = (onsets + voice.jitter * rng.uniform(-0.5, 0.5, len(onsets))) / rate
-    event = np.searchsorted(onsets, _TIME, side="right") - 1
+    edges = np.searchsorted(_TIME, onsets)
+    event = np.repeat(np.arange(len(onsets) - 1), np.diff(edges))[:SAMPLES]
     return event, _TIME - onsets[event].astype(np.float32), np.diff(onsets).astype(np.float32)
 
 
 def _semitones(voice: Voice, progress: Signal, rng: np.random.Generator) -> Signal:
-    glide = np.interp(progress, np.linspace(0, 1, len(voice.glide)), voice.glide).astype(np.float32)
+    # A fine table is several times faster than interpolating at every sample.
+    steps = np.linspace(0, 1, 2049)
+    curve = np.interp(steps, np.linspace(0, 1, len(voice.glide)), voice.glide).astype(np.float32)
+    glide = curve[(progress * 2048).astype(np.int32)]
     rate, depth = voice.vibrato
     if depth:
         glide += depth * np.sin(_TIME * np.float32(2 * np.pi * rate) + np.float32(2 * np.pi * rng.random()))
@@ -120,5 +124,7 @@ def _filtered(voice: Voice, tuning: Tuning, signal: Signal) -> Signal:
     # Slopes of a third of an octave outside the band.
     gain *= np.clip(1 + 3 * (octaves - np.log2(low)), 0, 1) * np.clip(1 + 3 * (np.log2(high) - octaves), 0, 1)
     spectrum = np.fft.rfft(signal)
-    spectrum *= np.interp(np.arange(len(spectrum)) * RATE / SAMPLES, coarse, gain).astype(np.float32)
+    fine = np.linspace(0, 1, (len(spectrum) - 1) // 400, endpoint=False)
+    spectrum[:-1] *= (gain[:-1, None] + np.diff(gain)[:, None] * fine).astype(np.float32).ravel()
+    spectrum[-1] = 0
     return np.fft.irfft(spectrum, n=SAMPLES).astype(np.float32)
