@@ -14,7 +14,8 @@ import torch
 from PIL import Image
 from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from avs_lightning.data.datasets import read_patches
 from avs_lightning.data.layout import LAYOUTS, ClipRow, Layout
@@ -84,13 +85,17 @@ def check_dataset(
 
 
 def problems_table(problems: Sequence[Problem], most: int = 50) -> RenderableType:
-    """A table of how many problems there are of each kind, and one of the first `most` of them."""
-    counts = Table("what", "files", title=f"{len(problems):,} problems")
+    """A table of how many problems there are of each kind, and one of the first `most`, notes last."""
+    if not problems:
+        return Text("Nothing is wrong.")
+    counts = Table("what", "files", title=f"{len(problems):,} problem{'s' * (len(problems) > 1)}")
     for (kind, note), count in Counter((problem.kind, problem.note) for problem in problems).most_common():
         counts.add_row(f"{kind} (note)" if note else kind, f"{count:,}")
-    rows = Table("what", "clip", "file", "detail", title=f"the first {most}" if len(problems) > most else None)
-    for problem in problems[:most]:
-        rows.add_row(problem.kind, problem.clip, str(problem.path), problem.detail)
+    folder = Path(os.path.commonpath([problem.path.parent for problem in problems]))
+    first = f"the first {most}, " if len(problems) > most else ""
+    rows = Table("what", Column("file", overflow="fold"), "detail", title=f"{first}in {folder}")
+    for problem in sorted(problems, key=lambda problem: problem.note)[:most]:
+        rows.add_row(problem.kind, str(problem.path.relative_to(folder)), problem.detail)
     return Group(counts, rows)
 
 

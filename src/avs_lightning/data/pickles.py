@@ -21,6 +21,7 @@ from torch import Tensor
 from avs_lightning.errors import UserError
 
 _REFUSED_OPCODES = {"BUILD", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "PERSID"}
+_MOST_MEMOS = 10_000
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # opens a file of torch.save before the zip format, and a pickled storage today
 _STORAGES = {
     "FloatStorage": torch.float32,
@@ -64,9 +65,11 @@ class _Unpickler(pickle.Unpickler):
 
     def __init__(self, stream: io.BytesIO, names: dict[str, Any]) -> None:
         start = stream.tell()
-        for opcode, _, _ in pickletools.genops(stream):
+        for opcode, argument, _ in pickletools.genops(stream):
             if opcode.name in _REFUSED_OPCODES:
                 raise _Refused(f"it uses the opcode {opcode.name}, which no tensor needs")
+            if opcode.name in ("PUT", "LONG_BINPUT") and argument > _MOST_MEMOS:
+                raise _Refused(f"it numbers an object {argument:,}, which would fill the memory")
         stream.seek(start)
         super().__init__(stream)
         self._names = names

@@ -70,7 +70,8 @@ def _check_size(kind: str, path: Path, width: int, height: int, size: int) -> No
 
 
 def _unreadable(kind: str, path: Path, error: Exception) -> UserError:
+    reason = (str(error) or type(error).__name__).splitlines()[0].split(". ")[0]
     return UserError(
-        f"{kind} {path} cannot be read as a picture ({path.stat().st_size:,} bytes; {str(error).splitlines()[0]}): "
+        f"{kind} {path} cannot be read as a picture ({path.stat().st_size:,} bytes; {reason}): "
         "it is truncated or not an image; copy or extract it again"
     )

@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from avs_lightning.data.audio import read_wav
+from avs_lightning.errors import UserError
+
+
+def tone(rate: int, seconds: float, hertz: float = 440.0) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+def test_16_bit_samples_are_divided_by_32768(tmp_path: Path) -> None:
+    samples = np.array([-32768, -1, 0, 1, 32767], dtype=np.int16)
+    soundfile.write(tmp_path / "a.wav", samples, 16_000)
+    waveform = read_wav(tmp_path / "a.wav", seconds=5 / 16_000)
+    torch.testing.assert_close(waveform, torch.from_numpy(samples / 32768).float(), rtol=0, atol=0)
+
+
+def test_short_is_filled_up_and_long_is_cut(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "short.wav", tone(16_000, 1.5), 16_000)
+    soundfile.write(tmp_path / "long.wav", tone(16_000, 7), 16_000)
+    short, long = read_wav(tmp_path / "short.wav"), read_wav(tmp_path / "long.wav")
+    assert short.shape == long.shape == (80_000,)
+    assert not short[24_000:].any()
+    torch.testing.assert_close(short[:24_000], long[:24_000])
+
+
+def test_channels_are_averaged(tmp_path: Path) -> None:
+    stereo = np.stack([tone(16_000, 5), -tone(16_000, 5)], axis=1)
+    stereo[:, 1] += 0.25
+    soundfile.write(tmp_path / "stereo.wav", stereo, 16_000, subtype="FLOAT")
+    torch.testing.assert_close(read_wav(tmp_path / "stereo.wav"), torch.full((80_000,), 0.125))
+
+
+def test_other_rates_are_resampled(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "cd.wav", tone(44_100, 5), 44_100, subtype="FLOAT")
+    waveform = read_wav(tmp_path / "cd.wav")
+    assert waveform.shape == (80_000,)
+    # Away from the ends, where the resampling filter sees silence beside the tone.
+    torch.testing.assert_close(waveform[500:-500], torch.from_numpy(tone(16_000, 5))[500:-500], rtol=0, atol=2e-3)
+
+
+def _empty(path: Path) -> None:
+    soundfile.write(path, np.zeros(0, np.float32), 16_000)
+
+
+def _nan(path: Path) -> None:
+    soundfile.write(path, np.where(np.arange(80_000) == 77, np.nan, tone(16_000, 5)), 16_000, subtype="FLOAT")
+
+
+def _infinite(path: Path) -> None:
+    soundfile.write(path, np.where(np.arange(80_000) == 77, np.inf, tone(16_000, 5)), 16_000, subtype="FLOAT")
+
+
+def _text(path: Path) -> None:
+    path.write_text("this is no sound")
+
+
+def _no_bytes(path: Path) -> None:
+    path.touch()
+
+
+def _nothing(path: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    "write, message",
+    [
+        (_empty, "empty: it has no samples"),
+        (_nan, "1 samples that are NaN or infinite"),
+        (_infinite, "1 samples that are NaN or infinite"),
+        (_text, "cannot be read as audio"),
+        (_no_bytes, "cannot be read as audio"),
+        (_nothing, "sound file missing"),
+    ],
+)
+def test_bad_files_are_named(tmp_path: Path, write, message: str) -> None:
+    path = tmp_path / "clip.wav"
+    write(path)
+    with pytest.raises(UserError, match=message) as error:
+        read_wav(path)
+    assert str(path) in str(error.value)
