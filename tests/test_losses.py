@@ -196,9 +196,10 @@ def test_autocast_does_not_reach_the_losses():
             value = loss(half)
         assert value.dtype == torch.float32
         assert value == loss(full)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        value = mask_bce(half.logits, masks, labelled)
-    assert value == mask_bce(full.logits, masks, labelled)
+    for enabled in (True, False):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            value = mask_bce(half.logits, masks.bfloat16(), labelled)
+        assert value == mask_bce(full.logits, masks, labelled)
 
 
 def test_extreme_logits_stay_finite():

@@ -4,7 +4,7 @@
 them, so every process holds the loss of the global batch. The gathering's backward pass sums over the W processes and
 DDP then averages over them: W / W = 1, the gradient is that of one process on the global batch.
 
-**Autocast.** Everything here runs in float32, whatever the network ran in.
+**Autocast.** Inputs are taken to float32 first, and nothing here is an operation that autocast would take back.
 """
 
 from __future__ import annotations
@@ -45,10 +45,9 @@ def mask_bce(logits: Tensor, masks: Tensor, labelled: Tensor | None = None) -> T
         masks: [B, T, 1, H, W], 1 where the pixel sounds.
         labelled: [B, T], the frames that carry a mask; None for all.
     """
-    with _float32(logits):
-        pixels = F.binary_cross_entropy_with_logits(logits.float(), masks.float(), reduction="none")
-        frames, kept = _gathered(pixels.mean(dim=(2, 3, 4)).flatten(), logits, labelled)
-        return _mean(frames[kept])
+    pixels = F.binary_cross_entropy_with_logits(logits.float(), masks.float(), reduction="none")
+    frames, kept = _gathered(pixels.mean(dim=(2, 3, 4)).flatten(), logits, labelled)
+    return _mean(frames[kept])
 
 
 def avm_audio(
@@ -120,15 +119,14 @@ def _mean_over_stages(
 ) -> Tensor:
     """Average over stages a loss of all kept rows: audio and masked features, both [rows, C] and L2-normalised."""
     losses = []
-    with _float32(out.logits):
-        for stage in _checked(out, stages):
-            audio = out.audio[stage - 1]
-            assert audio is not None
-            visual = masked(out.features[stage - 1].flatten(0, 1).float(), out.logits.float())
-            pairs = F.normalize(torch.stack([audio.flatten(0, 1).float(), visual], dim=1), dim=-1)
-            rows, kept = _gathered(pairs, out.logits, labelled)
-            losses.append(of_stage(*rows[kept].unbind(dim=1)))
-        return torch.stack(losses).mean()
+    for stage in _checked(out, stages):
+        audio = out.audio[stage - 1]
+        assert audio is not None
+        visual = masked(out.features[stage - 1].flatten(0, 1).float(), out.logits.float())
+        pairs = F.normalize(torch.stack([audio.flatten(0, 1).float(), visual], dim=1), dim=-1)
+        rows, kept = _gathered(pairs, out.logits, labelled)
+        losses.append(of_stage(*rows[kept].unbind(dim=1)))
+    return torch.stack(losses).mean()
 
 
 def _soft_masked(features: Tensor, logits: Tensor) -> Tensor:
@@ -192,7 +190,3 @@ def _gathered(rows: Tensor, logits: Tensor, labelled: Tensor | None) -> tuple[Te
 def _mean(rows: Tensor) -> Tensor:
     """Return the mean, and for no rows a zero that keeps the graph."""
     return rows.sum() / max(len(rows), 1)
-
-
-def _float32(logits: Tensor) -> torch.autocast:
-    return torch.autocast(logits.device.type, enabled=False)

@@ -47,10 +47,10 @@ def test_a_logit_of_zero_is_background():
 
 
 def test_infinite_and_half_precision_logits_count():
-    logits = torch.tensor([-torch.inf, torch.inf, -200, 200]).view(1, 1, 2, 2).bfloat16()
-    counts = count_frames(logits, torch.ones(1, 1, 2, 2))
-    assert counts.predicted.item() == 2
-    assert counts.predicted_at[0, 0, [0, 1, 254]].tolist() == [4, 2, 2]
+    logits = torch.tensor([-torch.inf, torch.inf, -200, 200, -0.001, 0.001]).view(1, 1, 2, 3).bfloat16()
+    counts = count_frames(logits, torch.ones(1, 1, 2, 3))
+    assert counts.predicted.item() == 3
+    assert counts.predicted_at[0, 0, [0, 1, 127, 254]].tolist() == [6, 4, 3, 2]
 
 
 def test_a_frame_counts_the_same_alone_and_in_a_batch():
