@@ -3,6 +3,7 @@
 import io
 import os
 import wave
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -53,7 +54,7 @@ def encode_video(frames: NDArray[np.uint8], sound: NDArray[np.int16]) -> bytes:
             container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(video.encode())
         samples = av.AudioFrame.from_ndarray(sound[None], format="s16", layout="mono")
-        samples.sample_rate = RATE
+        samples.sample_rate, samples.time_base, samples.pts = RATE, Fraction(1, RATE), 0
         container.mux(audio.encode(samples))
         container.mux(audio.encode())
     return buffer.getvalue()
