@@ -27,7 +27,7 @@ def split_by_source(clip_ids: Iterable[str], seed: int = 0) -> dict[str, str]:
         groups[source(clip_id)].append(clip_id)
     clips = sum(map(len, groups.values()))
     held_out = round(clips * _HELD_OUT)
-    most = max(1, held_out // 8)
+    most = max(held_out // 8, 2, min(map(len, groups.values()), default=0))  # the latter two for small sets
     room = {"train": clips - 2 * held_out, "val": held_out, "test": held_out}
 
     draw = random.Random(seed)
