@@ -67,6 +67,7 @@ def counts_table(counts: pd.DataFrame) -> Table:
     """Show the result of `clip_counts`."""
     table = Table(
         title=counts.attrs["title"],
+        min_width=len(counts.attrs["title"]) + 2,
         caption=counts.attrs.get("note"),
         show_footer=counts.attrs["setting"] == "s4",  # else the rows share clips, and do not add up
     )
