@@ -68,7 +68,7 @@ class _Unpickler(pickle.Unpickler):
         for opcode, argument, _ in pickletools.genops(stream):
             if opcode.name in _REFUSED_OPCODES:
                 raise _Refused(f"it uses the opcode {opcode.name}, which no tensor needs")
-            if opcode.name in ("PUT", "LONG_BINPUT") and argument > _MOST_MEMOS:
+            if opcode.name in ("PUT", "LONG_BINPUT") and (argument or 0) > _MOST_MEMOS:
                 raise _Refused(f"it numbers an object {argument:,}, which would fill the memory")
         stream.seek(start)
         super().__init__(stream)
