@@ -57,6 +57,8 @@ class Request:
         if seed < 0:
             raise UserError(f"seed={seed}: give 0 or more")
         wanted = {split: int(clips[split]) for split in SPLITS if clips.get(split)}
+        # S4's object sounds throughout, whatever `switching` says.
+        switching = switching and setting == "ms3"
         return cls(setting, wanted, size, seed, choose_categories(categories), switching, videos)
 
     def is_complete_in(self, folder: Path) -> bool:

@@ -3,9 +3,12 @@
 import logging
 import multiprocessing
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -80,26 +83,33 @@ def _write_all(request: Request, folder: Path, workers: int, progress: bool) -> 
     request.record_in(folder, complete=False)
     layout = LAYOUTS[request.setting](folder.parent)
     jobs = [(split, number) for split, count in request.clips.items() for number in range(count)]
-    rows = _mapped(partial(_write_clip, layout, request), jobs, workers)
+    write_clip = partial(_write_clip, layout, request)
     label = f"Writing synthetic {request.setting.upper()}"
-    table = [",".join(layout.columns), *track(rows, label, total=len(jobs), disable=not progress), ""]
+    with _pool(min(workers or _cores(), (len(jobs) + 7) // 8)) as pool:
+        # The processes start here, before the progress bar starts its thread.
+        rows = pool.map(write_clip, jobs, chunksize=4) if pool else map(write_clip, jobs)
+        table = [",".join(layout.columns), *track(rows, label, total=len(jobs), disable=not progress), ""]
     write_whole(layout.csv, "\n".join(table).encode())
     request.record_in(folder, complete=True)
 
 
-def _mapped(function: Callable[[tuple[str, int]], str], jobs: list[tuple[str, int]], workers: int) -> Iterator[str]:
-    """Map in order, over processes where there are several."""
-    workers = min(workers or _cores(), (len(jobs) + 7) // 8)
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Processes that leave Ctrl-C to this one and drop what is queued when it comes; None where one is enough."""
     if workers <= 1:
-        yield from map(function, jobs)
+        yield None
         return
     # Forked processes need not import torch again (the package does); elsewhere than on Linux forking is not safe.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        try:
-            yield from pool.map(function, jobs, chunksize=max(1, min(8, len(jobs) // (4 * workers))))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    pool = ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    try:
+        yield pool
+    except BrokenProcessPool as error:
+        raise UserError(
+            "a writing process was killed (out of memory?): run again to go on, with fewer workers"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _cores() -> int:
