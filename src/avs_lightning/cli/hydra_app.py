@@ -22,7 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from avs_lightning.errors import UserError, near_matches
 
 CONFIG_MODULE = "avs_lightning.conf"
-FROM_RUN_FOLDER = ["hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none"]
+FROM_RUN_FOLDER = ["hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none"]
 
 
 def run(command: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) -> int:
@@ -32,11 +32,18 @@ def run(command: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) ->
         UserError: a configuration that does not compose, with near matches for a mistyped key.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of being printed with their stack
-    OmegaConf.register_new_resolver("run_suffix", lambda: secrets.token_hex(2), use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("run_suffix", lambda: secrets.token_hex(2), replace=True)
     offer_any_encoder(argv)
     program = sys.argv[0]
+    failures: list[Exception] = []
 
     def job(cfg: DictConfig) -> None:
+        try:
+            prepared(cfg)
+        except Exception as error:  # Hydra would print its own lines about it; the next cell of a multirun goes on
+            failures.append(error)
+
+    def prepared(cfg: DictConfig) -> None:
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             refuse_devices_in_multirun(cfg, command)
         OmegaConf.resolve(cfg)
@@ -48,6 +55,8 @@ def run(command: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) ->
     sys.argv = [f"avs {command}", *argv]
     try:
         hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=command)(job)()
+        if failures:
+            raise failures[0]
     except InstantiationException as error:
         cause = error.__cause__
         if isinstance(cause, UserError):
@@ -64,7 +73,7 @@ def run(command: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) ->
 
 def from_run_folder(folder: Path) -> list[str]:
     """Return the arguments that compose the configuration a run folder holds."""
-    return ["--config-path", str(folder), "--config-name", "config", f"hydra.run.dir='{folder}'", *FROM_RUN_FOLDER]
+    return ["--config-path", str(folder), "--config-name", "config", *FROM_RUN_FOLDER]
 
 
 def offer_any_encoder(argv: Sequence[str]) -> None:

@@ -45,8 +45,8 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str):  # type: ignore[
         dir=folder.path,
         id=kept.read_text().strip(),
         resume="allow",
-        mode=mode,
-        config=OmegaConf.to_container(cfg, resolve=True),
+        mode=mode,  # type: ignore[arg-type]
+        config=OmegaConf.to_container(cfg, resolve=True),  # type: ignore[arg-type]
         settings=wandb.Settings(silent=True),
     )
     if mode == "online":
