@@ -16,7 +16,7 @@ def looped_f_score(logits: Tensor, masks: Tensor, thresholds: int = 255) -> Tens
     for probabilities, mask in zip(logits.flatten(0, 1).sigmoid(), masks.flatten(0, 1)):
         if mask.mean() == 0:
             continue
-        precision, recall = torch.zeros(thresholds), torch.zeros(thresholds)
+        precision, recall = mask.new_zeros(2, thresholds)
         for k, threshold in enumerate(torch.linspace(0, 1 - 1e-10, thresholds)):
             predicted = (probabilities >= threshold).float()
             correct = (predicted * mask).sum()
@@ -24,4 +24,4 @@ def looped_f_score(logits: Tensor, masks: Tensor, thresholds: int = 255) -> Tens
             recall[k] = correct / (mask.sum() + 1e-20)
         curve = 1.3 * precision * recall / (0.3 * precision + recall)
         curves.append(curve.nan_to_num(nan=0.0))
-    return torch.stack(curves).mean(0).max() if curves else torch.zeros(())
+    return torch.stack(curves).mean(0).max() if curves else masks.new_zeros(())

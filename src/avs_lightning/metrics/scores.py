@@ -53,7 +53,7 @@ class ClipMetric(Metric):
         """
         counts = count_frames(logits, masks, labelled)
         if indices is None:
-            if dist.is_available() and dist.is_initialized():
+            if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
                 raise UserError("with several processes the metric needs each clip's place: update(..., indices=...)")
             seen = sum(len(rows) for rows in self.index)
             indices = torch.arange(seen, seen + len(counts.labelled))
