@@ -192,6 +192,15 @@ def test_tensor_larger_than_its_storage(tmp_path: Path) -> None:
             load_log_mel_pickle(save(tmp_path / "a.pkl", pickle.dumps(call)))
 
 
+def test_storage_that_is_cut_short_inside_a_whole_pickle(tmp_path: Path) -> None:
+    call = Call(torch._utils._rebuild_tensor_v2, Call(torch.storage._load_from_bytes, b"?"), 0, (4,), (1,), False, {})
+    whole = legacy(storage(torch.arange(4.0)))
+    for cut in (1, 4, 16, 20, 60):
+        call.call[1][0].call = (torch.storage._load_from_bytes, (whole[:-cut],))
+        with pytest.raises(UserError, match="corrupt"):
+            load_log_mel_pickle(save(tmp_path / "a.pkl", pickle.dumps(call)))
+
+
 def test_truncated_files(tmp_path: Path) -> None:
     data = pickle.dumps(torch.arange(40.0))
     for length in range(len(data)):

@@ -69,7 +69,6 @@ def _mel_matrix(device: torch.device) -> Tensor:
     edges = torch.linspace(low, high, MELS + 2, dtype=torch.float64)
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]
     triangles = torch.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)).clamp(min=0)
-    triangles[0] = 0  # the constant part of a frame is not sound
     return triangles.to(device, torch.float32)
 
 

@@ -10,7 +10,6 @@ import io
 import math
 import pickle
 import pickletools
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -112,14 +111,11 @@ class _StorageReader:
         self._next()  # protocol version
         if not self._next()["little_endian"]:
             raise _Refused("its values are big-endian")
-        dtype, key, count = self._next()
+        dtype, key = self._next()
         if self._next() != [key]:
             raise _Refused("it holds several storages")
-        (stored,) = struct.unpack("<q", self._stream.read(8))
-        values = bytearray(self._stream.read())
-        if stored != count or len(values) != count * dtype.itemsize:
-            raise ValueError(f"{count:,} values promised, {len(values) // dtype.itemsize:,} found")
-        return torch.frombuffer(values, dtype=dtype)
+        self._stream.read(8)  # how many values follow
+        return torch.frombuffer(bytearray(self._stream.read()), dtype=dtype)
 
     def _next(self) -> Any:
         return _LegacyPickle(self._stream).load()
@@ -130,10 +126,10 @@ class _LegacyPickle(_Unpickler):
         super().__init__(stream, {f"torch.{name}": dtype for name, dtype in _STORAGES.items()})
 
     def persistent_load(self, pid: Any) -> Any:
-        kind, dtype, key, _device, count, view = pid
+        kind, dtype, key, _device, _count, view = pid
         if kind != "storage" or not isinstance(dtype, torch.dtype) or view is not None:
             raise _Refused("its storage is not a plain one")
-        return dtype, key, count
+        return dtype, key
 
 
 def _rebuild_tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:
