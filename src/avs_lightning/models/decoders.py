@@ -68,9 +68,9 @@ class ReferenceDecoder(nn.Module):
         self.head = nn.Sequential(
             nn.Conv2d(channels, channels // 2, 3, padding=1),
             Upsample2(),
-            nn.Conv2d(channels // 2, 32, 3, padding=1),
+            nn.Conv2d(channels // 2, channels // 8, 3, padding=1),
             nn.ReLU(),
-            nn.Conv2d(32, classes, 1),
+            nn.Conv2d(channels // 8, classes, 1),
         )
 
     def forward(self, stages: list[Tensor], size: tuple[int, int]) -> Tensor:
