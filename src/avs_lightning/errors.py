@@ -10,6 +10,10 @@ class UserError(Exception):
     The command line prints the message without a stack trace and exits with code 1.
     """
 
+    def __init__(self, message: str) -> None:
+        # A DataLoader's worker hands its error on as the text of its stack trace, which ends with the message.
+        super().__init__(message.rpartition(f"{__name__}.{type(self).__name__}: ")[2].rstrip("\n"))
+
 
 def near_matches(name: str, allowed: Iterable[str], most: int = 5) -> str:
     """Return "; did you mean a, b?" for the entries of `allowed` that look like `name`, or nothing."""

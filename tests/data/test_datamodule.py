@@ -149,13 +149,25 @@ def test_hyper_parameters_are_plain_values(root: Path) -> None:
     [
         ({"name": "s3"}, r"unknown data\.name 's3'; did you mean .*s4"),
         ({"split": "by_source"}, "is there for ms3 only"),
-        ({"batch_size": 0}, r"data\.batch_size=0: at least one"),
+        ({"batch_size": 0}, r"data\.batch_size=0: must be at least 1"),
+        ({"limit": 0}, r"data\.limit=0"),
+        ({"workers": -1}, r"data\.workers=-1: must be at least 0"),
         ({"eval_batch_size": -1}, r"data\.eval_batch_size=-1"),
     ],
 )
 def test_bad_options(root: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         AVSDataModule(**{"name": "s4", "root": root, **options})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_bad_file_gives_the_same_message_from_a_worker(root: Path, workers: int) -> None:
+    path = next(root.rglob("visual_frames/val/*/*/*_3.png"))
+    path.write_bytes(b"no picture")
+    with pytest.raises(UserError) as error:
+        list(data(root, workers=workers).val_dataloader())
+    assert str(error.value).startswith(f"frame {path} cannot be read as a picture")
+    assert "Traceback" not in str(error.value)
 
 
 def test_missing_root_shows_in_setup(tmp_path: Path) -> None:

@@ -64,9 +64,10 @@ class AVSDataModule(pl.LightningDataModule):
             raise UserError(
                 f"data.split={split} is there for ms3 only: {name} has the official split (data.split=official)"
             )
-        for option, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
-            if value < 1:
-                raise UserError(f"data.{option}={value}: at least one clip a batch is needed")
+        numbers = (("batch_size", batch_size, 1), ("eval_batch_size", eval_batch_size, 1), ("limit", limit, 1))
+        for option, value, least in (*numbers, ("workers", workers, 0)):
+            if value is not None and value < least:
+                raise UserError(f"data.{option}={value}: must be at least {least}")
         root = str(root)
         self.save_hyperparameters(logger=False)
         self._datasets: dict[str, AVSBenchDataset] = {}
