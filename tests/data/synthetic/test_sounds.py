@@ -7,6 +7,7 @@ from avs_lightning.data.synthetic.categories import CATEGORIES, DEMO_CATEGORIES
 from avs_lightning.data.synthetic.rendering import render_sound
 from avs_lightning.data.synthetic.scenes import plan_scene
 from avs_lightning.data.synthetic.sounds import FADE, RATE, SAMPLES, Tuning, gate, synthesise
+from avs_lightning.data.synthetic.voices import VOICES
 
 
 def features(sounds: list[np.ndarray]) -> np.ndarray:
@@ -39,6 +40,8 @@ def test_a_sound_lies_where_a_log_mel_hears_it(category):
     power = np.abs(np.fft.rfft(sound)) ** 2
     hertz = np.fft.rfftfreq(SAMPLES, 1 / RATE)
     assert power[(hertz > 125) & (hertz < 7500)].sum() > 0.6 * power.sum()
+    low, high = VOICES[category].band
+    assert power[(hertz < low / 1.3) | (hertz > high * 1.3)].sum() < 1e-3 * power.sum()
 
 
 def test_a_sound_follows_its_generator_and_its_tuning():
