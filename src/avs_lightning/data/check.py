@@ -88,14 +88,14 @@ def problems_table(problems: Sequence[Problem], most: int = 50) -> RenderableTyp
     """A table of how many problems there are of each kind, and one of the first `most`, notes last."""
     if not problems:
         return Text("Nothing is wrong.")
-    counts = Table("what", "files", title=f"{len(problems):,} problem{'s' * (len(problems) > 1)}")
+    counts = Table("what", Column("files", f"{len(problems):,}", justify="right"), show_footer=True)
+    counts.columns[0].footer = "all"
     for (kind, note), count in Counter((problem.kind, problem.note) for problem in problems).most_common():
         counts.add_row(f"{kind} (note)" if note else kind, f"{count:,}")
-    folder = Path(os.path.commonpath([problem.path.parent for problem in problems]))
-    first = f"the first {most}, " if len(problems) > most else ""
-    rows = Table("what", Column("file", overflow="fold"), "detail", title=f"{first}in {folder}")
+    first = f"the first {most}" if len(problems) > most else None
+    rows = Table("what", Column("file", overflow="fold"), "detail", title=first)
     for problem in sorted(problems, key=lambda problem: problem.note)[:most]:
-        rows.add_row(problem.kind, str(problem.path.relative_to(folder)), problem.detail)
+        rows.add_row(problem.kind, str(problem.path), problem.detail)
     return Group(counts, rows)
 
 
