@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         "stats", help="clips a category and split, as a table and a figure", formatter_class=shown
     )
     stats_.add_argument("root", type=Path, help="a data set's folder, or its metadata CSV")
-    stats_.add_argument("--figure", type=Path, help="write the figure here (.png, .pdf or .svg)")
+    stats_.add_argument("--figure", type=Path, help="write the figure here (.png, .pdf or .svg; default: the CSV's name, .png)")
     stats_.set_defaults(run=stats)
     return top
 
@@ -84,12 +84,13 @@ def check(options: argparse.Namespace) -> int:
 
 def stats(options: argparse.Namespace) -> int:
     """`avs data stats`."""
-    from avs_lightning.data.stats import clip_counts, counts_table
+    from avs_lightning.data.stats import clip_counts, counts_table, metadata_files
     from avs_lightning.reporting.console import console
     from avs_lightning.reporting.dataset_figure import write_dataset_figure
 
-    counts = clip_counts(options.root)
-    console.print(counts_table(counts))
-    if options.figure:
-        console.print(f"The figure is {write_dataset_figure(counts, options.figure)}", soft_wrap=True)
+    for csv in metadata_files(options.root):
+        counts = clip_counts(csv)
+        console.print(counts_table(counts))
+        figure = options.figure or Path(f"{csv.stem}.png")
+        console.print(f"The figure is {write_dataset_figure(counts, figure)}", soft_wrap=True)
     return 0
