@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 

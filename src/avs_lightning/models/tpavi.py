@@ -92,10 +92,10 @@ class TPAVI(nn.Module):
             values = F.linear(tokens.sum(2, dtype=dtype), g, pixels * g_bias) / (t * pixels)
             read, read_bias = keys @ theta, keys @ theta_bias
             write = values @ out.T
-        # [B, N, C] -> [B, N, T] -> [B, N, C]
+        # [B, N, C] -> [B, T, N] -> [B, N, C]. Scores made as rows let the backward pass, too, read tokens row by row.
         tokens = tokens.flatten(1, 2)
-        scores = torch.baddbmm(read_bias.unsqueeze(1).to(tokens.dtype), tokens, read.mT.to(tokens.dtype))
-        return torch.baddbmm(out_bias.to(scores.dtype), scores, write.to(scores.dtype))
+        scores = torch.baddbmm(read_bias.unsqueeze(2).to(tokens.dtype), read.to(tokens.dtype), tokens.mT)
+        return torch.baddbmm(out_bias.to(scores.dtype), scores.mT, write.to(scores.dtype))
 
     def _attend_to_pixels(self, tokens: Tensor) -> Tensor:
         dtype = _precise(tokens)
