@@ -38,8 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command(arguments[1:])
     except UserError as error:
         return fail(str(error))
-    except KeyboardInterrupt:
-        return fail("interrupted")
+    except KeyboardInterrupt as stop:
+        return fail(str(stop) or "interrupted")
     except BrokenPipeError:  # the reader has gone (avs ... | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -68,6 +68,8 @@ def quiet_libraries() -> None:
     """Send the libraries' chatter to the run's log; warnings and worse also to the terminal."""
     logging.captureWarnings(True)
     warnings.simplefilter("default")
+    # Scores are the same in every process: `SegmentationScores` brings the counts together.
+    warnings.filterwarnings("ignore", message="It is recommended to use `self.log")
     terminal = logging.StreamHandler()
     terminal.setLevel(logging.WARNING)
     terminal.addFilter(lambda record: record.name not in ("py.warnings", __name__))

@@ -43,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
         "stats", help="clips a category and split, as a table and a figure", formatter_class=shown
     )
     stats_.add_argument("root", type=Path, help="a data set's folder, or its metadata CSV")
-    stats_.add_argument("--figure", type=Path, help="write the figure here (.png, .pdf or .svg; default: the CSV's name, .png)")
+    stats_.add_argument(
+        "--figure", type=Path, help="write the figure here (.png, .pdf or .svg; default: the CSV's name, .png)"
+    )
     stats_.set_defaults(run=stats)
     return top
 

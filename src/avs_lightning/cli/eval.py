@@ -27,7 +27,7 @@ def with_training_data(argv: list[str]) -> list[str]:
         UserError: the checkpoint is missing or damaged.
     """
     paths = [a.removeprefix("checkpoint=").strip("'\"") for a in argv if a.startswith("checkpoint=")]
-    if not paths or "--config-path" in argv or any(a.startswith("data=") for a in argv):
+    if not paths or not paths[-1] or "--config-path" in argv or any(a.startswith("data=") for a in argv):
         return argv
     from avs_lightning.methods.loading import read_checkpoint
 

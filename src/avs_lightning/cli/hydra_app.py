@@ -1,5 +1,6 @@
 """Hydra, with messages for people and a command line that a run's other processes can repeat."""
 
+import logging
 import os
 import re
 import secrets
@@ -19,8 +20,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from avs_lightning.cli.values import check_values
 from avs_lightning.errors import UserError, near_matches
 
+log = logging.getLogger(__name__)
 CONFIG_MODULE = "avs_lightning.conf"
 FROM_RUN_FOLDER = ["hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none"]
 
@@ -34,41 +37,62 @@ def run(command: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) ->
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of being printed with their stack
     OmegaConf.register_new_resolver("run_suffix", lambda: secrets.token_hex(2), replace=True)
     offer_any_encoder(argv)
-    program = sys.argv[0]
-    failures: list[Exception] = []
+    called = list(sys.argv)
+    jobs: list[list[str]] = []
+    failures: dict[int, Exception] = {}
 
     def job(cfg: DictConfig) -> None:
+        jobs.append(list(HydraConfig.get().overrides.task))
         try:
-            prepared(cfg)
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                refuse_devices_in_multirun(cfg, command)
+            check_values(cfg)
+            OmegaConf.resolve(cfg)
+            cfg.paths.output_dir = str(Path(cfg.paths.output_dir).resolve())
+            # Lightning starts the other processes of a run by this command line: they read the run's configuration.
+            sys.argv = [called[0], command, *from_run_folder(Path(cfg.paths.output_dir))]
+            task(cfg)
         except Exception as error:  # Hydra would print its own lines about it; the next cell of a multirun goes on
-            failures.append(error)
-
-    def prepared(cfg: DictConfig) -> None:
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            refuse_devices_in_multirun(cfg, command)
-        OmegaConf.resolve(cfg)
-        cfg.paths.output_dir = str(Path(cfg.paths.output_dir).resolve())
-        # Lightning starts the other processes of a run by this command line: they read the run's own configuration.
-        sys.argv = [program, command, *from_run_folder(Path(cfg.paths.output_dir))]
-        task(cfg)
+            failures[len(jobs) - 1] = error
 
     sys.argv = [f"avs {command}", *argv]
     try:
         hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=command)(job)()
-        if failures:
-            raise failures[0]
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, UserError):
-            raise cause from None
-        raise UserError(f"{cause or error} (while building {error})" if cause else str(error)) from error
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        if isinstance(error, ValueError) and not isinstance(error, OmegaConfBaseException):
-            raise
-        raise UserError(explain(error, command)) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise explained(error, command) from error
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
+    finally:
+        sys.argv = called
+    if len(jobs) > 1 and failures:
+        raise failed_cells(failures, jobs, command)
+    for failure in failures.values():
+        raise explained(failure, command) from failure
     return 0
+
+
+def failed_cells(failures: dict[int, Exception], cells: list[list[str]], command: str) -> UserError:
+    """Bring what went wrong in a multirun into one message, each cell by the settings that it has for itself."""
+    shared = set.intersection(*map(set, cells))
+    lines = [f"{len(failures)} of {len(cells)} cells failed:"]
+    for number, failure in failures.items():
+        error, name = explained(failure, command), " ".join(text for text in cells[number] if text not in shared)
+        if not isinstance(error, UserError):
+            log.error("the cell %s failed", name, exc_info=failure)
+        lines.append(f"  {name}: {error if isinstance(error, UserError) else repr(error)}")
+    return UserError("\n".join(lines))
+
+
+def explained(error: Exception, command: str) -> Exception:
+    """Return the error as a `UserError` where it is about the configuration, else as it is."""
+    if isinstance(error, InstantiationException):
+        cause, place = error.__cause__, re.search(r"full_key: (\S+)", str(error))
+        if isinstance(cause, UserError):
+            return cause
+        return UserError(f"{place[1] if place else 'the configuration'} cannot be built: {cause or error}")
+    if isinstance(error, (HydraException, OmegaConfBaseException)):
+        return UserError(explain(error, command))
+    return error
 
 
 def from_run_folder(folder: Path) -> list[str]:

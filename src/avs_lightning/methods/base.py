@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from avs_lightning.data import ClipBatch
+from avs_lightning.errors import UserError
 from avs_lightning.methods.optimizers import build_optimizer
 from avs_lightning.metrics import SegmentationScores
 from avs_lightning.models import NetworkOutput
@@ -52,13 +53,14 @@ class SegmentationMethod(pl.LightningModule):
         terms = self.losses(self(batch), batch)
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss.detach()):
-            raise FloatingPointError(
-                f"the loss became {loss.item()} in epoch {self.current_epoch}, batch {batch_index}, "
-                f"clips {', '.join(batch.ids)}: "
-                + ", ".join(f"{name}={value.item():.4g}" for name, value in terms.items())
+            values = ", ".join(f"{name}={value.item():.4g}" for name, value in terms.items())
+            raise UserError(
+                f"the loss became {loss.item()} in epoch {self.current_epoch}, batch {batch_index}, clips "
+                f"{', '.join(batch.ids)} ({values}): lower the learning rate (method.optimizer.lr), clip gradients "
+                "(trainer.gradient_clip_val) or train in 32-bit (trainer.precision)"
             )
         logged = {f"train/{name}": value.detach() for name, value in terms.items()} | {"train/loss": loss.detach()}
-        self.log_dict(logged, batch_size=len(batch), on_step=True, on_epoch=True)
+        self.log_dict(logged, batch_size=len(batch), on_step=True, on_epoch=True, sync_dist=True)
         self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=len(batch))
         return loss
 

@@ -36,16 +36,18 @@ class ClipPictures(Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or (trainer.current_epoch + 1) % self.every_n_epochs:
             return
-        self._draw(trainer, pl_module, "val", f"val_epoch_{trainer.current_epoch + 1:03d}")
+        self._draw(trainer, pl_module, trainer.val_dataloaders, "val", f"val_epoch_{trainer.current_epoch + 1:03d}")
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, SegmentationMethod)
-        self._draw(trainer, pl_module, next(iter(pl_module.test_scores)), "test")
+        loaders = trainer.test_dataloaders
+        own_sound = loaders[0] if isinstance(loaders, list) else loaders
+        self._draw(trainer, pl_module, own_sound, next(iter(pl_module.test_scores)), "test")
 
-    def _draw(self, trainer: pl.Trainer, method: pl.LightningModule, split: str, name: str) -> None:
+    def _draw(self, trainer: pl.Trainer, method: pl.LightningModule, loader: Any, split: str, name: str) -> None:
         if not trainer.is_global_zero:
             return
-        dataset = trainer.datamodule.dataset(split)  # type: ignore[attr-defined]
+        dataset = loader.dataset
         chosen = np.unique(np.linspace(0, len(dataset) - 1, self.clips).round().astype(int))
         for number, index in enumerate(chosen):
             batch = collate_clips([dataset[int(index)]])
@@ -88,7 +90,7 @@ def draw_clip(batch: ClipBatch, predictions: dict[str, Tensor], path: Path) -> N
         axes[0, second].imshow(images[second])
         axes[0, second].set_title(f"second {second + 1}", fontsize=9)
         axes[1, second].imshow(
-            batch.log_mel[0, second, 0].T,
+            batch.log_mel[0, second, 0].cpu().numpy().T,
             origin="lower",
             aspect="auto",
             cmap="magma",

@@ -1,6 +1,5 @@
 """Evaluation of a checkpoint, with the true sound and with false ones."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,12 @@ from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import load_method
 from avs_lightning.reporting.console import console, is_first_process
 from avs_lightning.reporting.tables import network_table, scores_table
-from avs_lightning.training.loggers import build_loggers, finish_wandb
+from avs_lightning.training.loggers import run_loggers
 from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.training.stops import explained_stops
 from avs_lightning.training.trainer import build_trainer
 
-log = logging.getLogger(__name__)
+SPLITS = ("train", "val", "test")
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -27,35 +27,36 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: anything that the user can mend: the checkpoint, the data, the configuration.
     """
+    if OmegaConf.is_missing(cfg, "checkpoint") or not cfg.checkpoint:
+        raise UserError("checkpoint has to be given: avs eval checkpoint=FILE")
     if not cfg.get("data"):
         raise UserError("this checkpoint does not say what it was trained on: name a data set (data=s4, data=ms3, ...)")
+    if cfg.split not in SPLITS:
+        raise UserError(f"split={cfg.split} is unknown; it is one of {', '.join(SPLITS)}")
     folder = RunFolder(Path(cfg.paths.output_dir).resolve())
+    if is_first_process():
+        folder.check_free()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     audio_encoder: Any = OmegaConf.to_container(cfg.audio_encoder, resolve=True)
     method = load_method(cfg.checkpoint, audio_encoder)
     datamodule = instantiate(cfg.data, _convert_="all")
     if is_first_process():
         console.print(network_table(method, cfg.data.image_size))
-        folder.open(cfg, resuming=False)
-    loggers = build_loggers(cfg, folder)
-    trainer = build_trainer(cfg, folder, loggers)
-    try:
-        scores = test_scores(trainer, method, datamodule, cfg.split, list(cfg.probes or []))
-    finally:
-        line = finish_wandb(loggers)
-    result = {
-        "name": cfg.name,
-        "data": cfg.data.name,
-        "split": cfg.split,
-        "checkpoint": str(cfg.checkpoint),
-        "scores": scores,
-    }
-    if trainer.is_global_zero:
-        folder.write_metrics(result)
-        console.print(scores_table(scores, f"{Path(cfg.checkpoint).name}, {cfg.split} split of {cfg.data.name}"))
-        console.print(f"Everything is in {folder.path}")
-        if line:
-            console.print(f"W&B ran offline; to upload it: [bold]{line}[/]", soft_wrap=True)
+        folder.open(cfg)
+    with explained_stops(folder), run_loggers(cfg, folder) as loggers:
+        trainer = build_trainer(cfg, folder, loggers)
+        result = {
+            "name": cfg.name,
+            "data": cfg.data.name,
+            "split": cfg.split,
+            "checkpoint": str(cfg.checkpoint),
+            "scores": test_scores(trainer, method, datamodule, cfg.split, list(cfg.probes or [])),
+        }
+        if trainer.is_global_zero:
+            folder.write_metrics(result)
+            title = f"{Path(cfg.checkpoint).name}, {cfg.split} split of {cfg.data.name}"
+            console.print(scores_table(result["scores"], title))
+            console.print(f"Everything is in {folder.path}", soft_wrap=True)
     return result
 
 

@@ -3,7 +3,8 @@
 import netrc
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -14,8 +15,24 @@ from avs_lightning.errors import UserError
 from avs_lightning.reporting.console import console, is_first_process
 from avs_lightning.training.metrics_csv import MetricsCSV
 from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.training.whole_files import replacing
 
 MODES = ("online", "offline", "disabled")
+
+
+@contextmanager
+def run_loggers(cfg: DictConfig, folder: RunFolder) -> Iterator[list[Logger]]:
+    """The loggers of a run, ended with it; prints the line that uploads what W&B has logged offline."""
+    loggers = build_loggers(cfg, folder)
+    status = "failed"
+    try:
+        yield loggers
+        status = "success"
+    finally:
+        for logger in loggers:
+            logger.finalize(status)
+        if line := finish_wandb(loggers, failed=status == "failed"):
+            console.print(f"W&B ran offline; to upload it: [bold]{line}[/]", soft_wrap=True)
 
 
 def build_loggers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:
@@ -35,20 +52,27 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str):  # type: ignore[
 
     options, kept = cfg.logger.wandb, folder.path / "wandb_id.txt"
     if not kept.exists():
-        kept.write_text(secrets.token_hex(4))
-    run = wandb.init(
-        project=options.project,
-        entity=options.get("entity"),
-        name=cfg.name,
-        group=options.get("group"),
-        tags=list(options.get("tags") or []),
-        dir=folder.path,
-        id=kept.read_text().strip(),
-        resume="allow",
-        mode=mode,  # type: ignore[arg-type]
-        config=OmegaConf.to_container(cfg, resolve=True),  # type: ignore[arg-type]
-        settings=wandb.Settings(silent=True),
-    )
+        with replacing(kept) as file:
+            file.write(secrets.token_hex(4).encode())
+    try:
+        run = wandb.init(
+            project=options.project,
+            entity=options.get("entity"),
+            name=cfg.name,
+            group=options.get("group"),
+            tags=list(options.get("tags") or []),
+            dir=folder.path,
+            id=kept.read_text().strip(),
+            resume="allow",
+            mode=mode,  # type: ignore[arg-type]
+            config=OmegaConf.to_container(cfg, resolve=True),  # type: ignore[arg-type]
+            settings=wandb.Settings(silent=True),
+        )
+    except (wandb.Error, ValueError) as error:  # the latter of its settings, from WANDB_* too
+        raise UserError(
+            f"W&B ({mode}) cannot be started: {error}; log in (wandb login), or go without a server "
+            "(logger.wandb.mode=offline), or without W&B (logger=csv)"
+        ) from error
     if mode == "online":
         console.print(f"W&B: {run.url}", soft_wrap=True)
     return run
@@ -73,11 +97,13 @@ def has_key() -> bool:
         return False
 
 
-def finish_wandb(loggers: Sequence[Logger]) -> str | None:
+def finish_wandb(loggers: Sequence[Logger], failed: bool = False) -> str | None:
     """End the W&B run (Lightning never does: the next one would write into it); return the line that uploads it."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             run = logger.experiment
-            run.finish()
-            return f"wandb sync {Path(run.dir).parent}" if run.offline else None
+            run.finish(exit_code=int(failed))
+            # A resumed run has left a folder each time; wandb uploads them in order.
+            folders = sorted(Path(run.dir).parents[1].glob(f"offline-run-*-{run.id}"))
+            return f"wandb sync {' '.join(map(str, folders))}" if run.offline else None
     return None

@@ -7,6 +7,8 @@ import pandas as pd
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from avs_lightning.training.whole_files import replacing
+
 
 class MetricsCSV(Logger):
     """One row a step that logged something, one column a metric; written beside and renamed.
@@ -39,7 +41,9 @@ class MetricsCSV(Logger):
             self._rows = {s: row for s, row in self._read().items() if s < step}
         self._rows.setdefault(step, {}).update(metrics)
         self._unsaved += 1
-        if self._unsaved >= self.flush_every or any(name.startswith("val/") for name in metrics):
+        if self._unsaved >= self.flush_every or any(
+            name.startswith("val/") or name.endswith("_epoch") for name in metrics
+        ):
             self.save()
 
     def _read(self) -> dict[int, dict[str, float]]:
@@ -55,12 +59,11 @@ class MetricsCSV(Logger):
     def save(self) -> None:
         if not self._rows:
             return
-        part = self.path.with_name(self.path.name + ".part")
         table = pd.DataFrame([{"step": step, **row} for step, row in sorted(self._rows.items())])
         leading = [name for name in ("step", "epoch") if name in table]
         table = table[leading + sorted(set(table.columns) - set(leading))]
-        table.to_csv(part, index=False)
-        part.replace(self.path)
+        with replacing(self.path) as file:
+            file.write(table.to_csv(index=False).encode())
         self._unsaved = 0
 
     @rank_zero_only

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 import avs_lightning
 from avs_lightning.errors import UserError
+from avs_lightning.training.whole_files import replacing
 
 PACKAGES = (
     "torch", "torchvision", "torchaudio", "pytorch-lightning", "torchmetrics", "hydra-core", "timm",
@@ -48,6 +49,10 @@ class RunFolder:
         return self.checkpoints / "best.ckpt"
 
     @property
+    def interrupted(self) -> Path:
+        return self.checkpoints / "interrupted.ckpt"
+
+    @property
     def metrics(self) -> Path:
         """Written last: a folder with this file holds a finished run."""
         return self.path / "metrics.json"
@@ -56,28 +61,34 @@ class RunFolder:
     def pictures(self) -> Path:
         return self.path / "pictures"
 
-    def open(self, cfg: DictConfig, resuming: bool) -> None:
-        """Create the folder, write the configuration and the environment, and start the log.
+    def check_free(self) -> None:
+        """See that the folder holds no run; what failed before its first checkpoint is none.
 
         Raises:
-            UserError: the folder already holds a run that is not being resumed, or cannot be written.
+            UserError: it holds one.
         """
-        if self.config.exists() and not resuming:
+        if self.config.exists() and (self.last.exists() or self.metrics.exists()):
             raise UserError(
                 f"{self.path} already holds a run: go on with it by avs train resume={self.path}, "
                 "or choose another folder (paths.output_dir=...)"
             )
+
+    def open(self, cfg: DictConfig) -> None:
+        """Create the folder, write the configuration and the environment, and start the log.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self.metrics.unlink(missing_ok=True)
             self._write(self.config, OmegaConf.to_yaml(cfg, resolve=True))
             self._write(self.path / "environment.json", json.dumps(describe_environment(), indent=2) + "\n")
+            RunLog(self.path / "run.log").attach()
         except OSError as error:
             raise UserError(
                 f"the run folder {self.path} cannot be written: {error}; give paths.output_dir=..."
             ) from error
-        handler = logging.FileHandler(self.path / "run.log")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        logging.getLogger().addHandler(handler)
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write metrics.json whole: its presence says that the run is done."""
@@ -85,9 +96,24 @@ class RunFolder:
 
     @staticmethod
     def _write(path: Path, text: str) -> None:
-        part = path.with_name(path.name + ".part")
-        part.write_text(text)
-        part.replace(path)
+        with replacing(path) as file:
+            file.write(text.encode())
+
+
+class RunLog(logging.FileHandler):
+    """run.log. It stays open after the run, for what is said about its end, until the process opens the next one."""
+
+    def attach(self) -> None:
+        """Take the place of an earlier run's log."""
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root = logging.getLogger()
+        for earlier in [handler for handler in root.handlers if isinstance(handler, RunLog)]:
+            root.removeHandler(earlier)
+            earlier.close()
+        root.addHandler(self)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: what keeps the log from being written (a full disk) is reported by the run itself."""
 
 
 def describe_environment() -> dict[str, Any]:

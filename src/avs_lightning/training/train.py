@@ -1,5 +1,6 @@
 """The main job: train, then test the best checkpoint."""
 
+import json
 import logging
 import time
 from pathlib import Path
@@ -16,8 +17,9 @@ from avs_lightning.methods.loading import start_from
 from avs_lightning.reporting.console import console, is_first_process
 from avs_lightning.reporting.tables import network_table, scores_table
 from avs_lightning.training.evaluate import test_scores
-from avs_lightning.training.loggers import build_loggers, finish_wandb
+from avs_lightning.training.loggers import run_loggers
 from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.training.stops import explained_stops
 from avs_lightning.training.trainer import build_trainer
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,12 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     """
     folder = RunFolder(Path(cfg.paths.output_dir).resolve())
     resuming = cfg.resume is not None
+    if resuming and (done := results_of_finished(cfg, folder)):
+        console.print(f"{folder.path} is done; with trainer.max_epochs={2 * done['epochs']} it would go on")
+        report(cfg, folder, done)
+        return done
+    if is_first_process() and not (resuming or cfg.dry_run):
+        folder.check_free()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule = instantiate(cfg.data, _convert_="all")
     method = build_method(cfg, fresh=not (resuming and folder.last.exists()))
@@ -39,19 +47,32 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     if cfg.dry_run:
         return dry_run(method, datamodule)
     if is_first_process():
-        folder.open(cfg, resuming)
-    loggers = build_loggers(cfg, folder)
-    trainer = build_trainer(cfg, folder, loggers)
-    status = "failed"
-    try:
+        folder.open(cfg)
+    with explained_stops(folder), run_loggers(cfg, folder) as loggers:
+        trainer = build_trainer(cfg, folder, loggers)
         result = _fit_and_test(cfg, folder, trainer, method, datamodule, resuming)
-        status = "success"
-        return result
-    finally:
-        for logger in loggers:
-            logger.finalize(status)
-        if line := finish_wandb(loggers):
-            console.print(f"W&B ran offline; to upload it: [bold]{line}[/]", soft_wrap=True)
+        if trainer.is_global_zero:
+            folder.write_metrics(result)
+            report(cfg, folder, result)
+    return result
+
+
+def results_of_finished(cfg: DictConfig, folder: RunFolder) -> dict[str, Any] | None:
+    """Return what metrics.json holds if the run has nothing left to do."""
+    if not folder.metrics.exists():
+        return None
+    result: dict[str, Any] = json.loads(folder.metrics.read_text())
+    epochs, steps = cfg.trainer.max_epochs, cfg.trainer.max_steps
+    trained = (epochs is not None and 0 <= epochs <= result["epochs"]) or 0 <= steps <= result["steps"]
+    tested = not cfg.test or {"true", *(cfg.probes or [])} <= set(result.get("scores", {}))
+    return result if trained and tested else None
+
+
+def report(cfg: DictConfig, folder: RunFolder, result: dict[str, Any]) -> None:
+    """Print the closing table."""
+    if "scores" in result:
+        console.print(scores_table(result["scores"], f"{cfg.name}, test split, best checkpoint"))
+    console.print(f"Everything is in {folder.path}", soft_wrap=True)
 
 
 def build_method(cfg: DictConfig, fresh: bool = True) -> SegmentationMethod:
@@ -107,9 +128,4 @@ def _fit_and_test(
             )
         method.load_state_dict(torch.load(folder.best, map_location="cpu", weights_only=True)["state_dict"])
         result["scores"] = test_scores(trainer, method, datamodule, "test", list(cfg.probes or []))
-    if trainer.is_global_zero:
-        folder.write_metrics(result)
-        if cfg.test:
-            console.print(scores_table(result["scores"], f"{cfg.name}, test split, best checkpoint"))
-        console.print(f"Everything is in {folder.path}")
     return result

@@ -1,12 +1,16 @@
 """The Lightning Trainer of a run."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import Callback, Checkpoint, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.trainer.states import TrainerFn
 
 from avs_lightning.errors import UserError
 from avs_lightning.reporting.pictures import ClipPictures
@@ -28,6 +32,7 @@ def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger])
         plugins.append(BatchNormSync())
     if _several(options) and options["strategy"] == "auto":
         options["strategy"] = "ddp"
+    check_processes(options)
     try:
         return pl.Trainer(
             **options,
@@ -41,6 +46,14 @@ def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger])
         )
     except (pl.utilities.exceptions.MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"the trainer cannot be built from trainer.*: {error}") from error
+
+
+def check_processes(options: dict[str, Any]) -> None:
+    """Refuse more processes than cores: Lightning would start them all. Two are always allowed, to try it out."""
+    cores, devices = os.cpu_count() or 1, options.get("devices")
+    on_cpu = options["accelerator"] == "cpu" or (options["accelerator"] == "auto" and not torch.cuda.is_available())
+    if on_cpu and isinstance(devices, int) and devices > max(2, cores):
+        raise UserError(f"trainer.devices={devices}: on the CPU each is a process, and this machine has {cores} cores")
 
 
 def build_callbacks(cfg: DictConfig, folder: RunFolder) -> list[Callback]:
@@ -58,18 +71,34 @@ def build_callbacks(cfg: DictConfig, folder: RunFolder) -> list[Callback]:
 
 
 def checkpoints(options: DictConfig, folder: RunFolder) -> list[Callback]:
-    """Return what writes best.ckpt and, at the end of every epoch, last.ckpt."""
+    """Return what writes best.ckpt, last.ckpt and interrupted.ckpt; last.ckpt comes after the best one it speaks of."""
     best = ModelCheckpoint(
         dirpath=folder.checkpoints,
         filename="best",
         monitor=options.monitor,
         mode=options.mode,
         save_top_k=1,
-        save_last=True,
         save_on_train_epoch_end=True,  # after validation, when the epoch is whole: resuming starts the next one
         enable_version_counter=False,
     )
-    return [best, InterruptedCheckpoint(folder)]
+    return [best, LastCheckpoint(folder.last), InterruptedCheckpoint(folder.interrupted)]
+
+
+class LastCheckpoint(Checkpoint):
+    """Leaves what resuming starts from in last.ckpt: before the first step, and at the end of every epoch.
+
+    Lightning's own `save_last` writes only when the best one is written.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.strategy.broadcast(self.path.exists()):  # the first process's view: it is the one that writes
+            trainer.save_checkpoint(self.path)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        trainer.save_checkpoint(self.path)
 
 
 class InterruptedCheckpoint(Callback):
@@ -79,15 +108,12 @@ class InterruptedCheckpoint(Callback):
     an uninterrupted run computes.
     """
 
-    def __init__(self, folder: RunFolder):
-        self.path = folder.checkpoints / "interrupted.ckpt"
-
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.current_epoch == 0 and not (self.path.parent / "last.ckpt").exists():
-            trainer.save_checkpoint(self.path.parent / "last.ckpt")
+    def __init__(self, path: Path):
+        self.path = path
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        if trainer.training and trainer.world_size == 1 and not isinstance(exception, UserError):
+        fitting = trainer.state.fn == TrainerFn.FITTING and trainer.global_step > 0
+        if fitting and trainer.world_size == 1 and not isinstance(exception, (UserError, OSError)):
             trainer.save_checkpoint(self.path)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -1,0 +1,45 @@
+"""What a person reads when a run stops before its end."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from avs_lightning.errors import UserError
+from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.training.whole_files import NO_SPACE
+
+
+@contextmanager
+def explained_stops(folder: RunFolder) -> Iterator[None]:
+    """Turn Ctrl-C, a full disk and what Lightning refuses into one message that says how to go on.
+
+    Raises:
+        UserError: what the user can mend.
+        KeyboardInterrupt: Ctrl-C or SIGTERM, with the message.
+    """
+    try:
+        yield
+    except SystemExit as stop:  # Lightning's form of both
+        raise KeyboardInterrupt(how_to_go_on(folder)) from stop
+    except MisconfigurationException as error:
+        raise UserError(str(error)) from error
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        raise UserError(
+            f"{error.filename or folder.path} could not be written: {os.strerror(error.errno)}; free some space. "
+            + how_to_go_on(folder)
+        ) from error
+
+
+def how_to_go_on(folder: RunFolder) -> str:
+    """Say what is left in the folder of a run that was stopped, and which command goes on."""
+    if not folder.last.exists():
+        return "stopped, with nothing to go on from: start it again"
+    weights = folder.interrupted if folder.interrupted.exists() else folder.last
+    return (
+        f"stopped; avs train resume={folder.path} goes on from the end of the last whole epoch, "
+        f"avs eval checkpoint={weights} tests the weights as they are"
+    )
