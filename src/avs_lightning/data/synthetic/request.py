@@ -61,6 +61,15 @@ class Request:
         switching = switching and setting == "ms3"
         return cls(setting, wanted, size, seed, choose_categories(categories), switching, videos)
 
+    @classmethod
+    def stored_in(cls, folder: Path) -> "Request":
+        """Read what the folder's data set was made from; `UserError` where it holds no synthetic one."""
+        try:
+            stored = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            return cls(**{k: tuple(v) if k == "categories" else v for k, v in stored.items() if k != "complete"})
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{folder} holds no synthetic data set, or a damaged one: {error}") from error
+
     def is_complete_in(self, folder: Path) -> bool:
         """Whether all of it is in the folder already.
 
