@@ -11,12 +11,11 @@ class QuadraticTPAVI(TPAVI):
     Memory grows with N^2: about 1 GB a clip for the one matrix at 56x56 and T = 5.
     """
 
-    def attend(self, tokens: Tensor, a: Tensor | None) -> Tensor:
-        """W_z y, before the BatchNorm, of tokens [B, T, P, C] and audio vectors [B, T, C] or None: [B, T*P, C]."""
+    def fuse(self, tokens: Tensor, a: Tensor | None) -> Tensor:
+        """BN(W_z y) + x, of tokens x [B, T, P, C] and audio vectors [B, T, C] or None: [B, T*P, C]."""
         pixels = tokens.shape[2]
         x = tokens.flatten(1, 2).mT[..., None, None]
         heard = x if a is None else a.repeat_interleave(pixels, dim=1).mT[..., None, None]
         theta, phi, g = (layer(of).flatten(2) for layer, of in ((self.theta, x), (self.phi, heard), (self.g, x)))
         attention = theta.mT @ phi / x.shape[2]
-        y = attention @ g.mT
-        return self.W_z[0](y.mT[..., None, None]).flatten(2).mT
+        return (self.W_z((attention @ g.mT).mT[..., None, None]) + x).flatten(2).mT

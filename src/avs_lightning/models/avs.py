@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -114,15 +113,15 @@ class AVS(nn.Module):
         """
         net = cls(encoder, stages=stages, audio=audio, visual=visual, scope=scope)
         state_dict = tensors_of(state_dict)
-        left_out = tuple(f"tpavi_b{i}." for i in STAGES if i not in net.stages)
-        if any(name.startswith(left_out) for name in state_dict):
-            warnings.warn(f"the checkpoint has TPAVI modules outside of stages={net.stages}: left out", stacklevel=2)
+        left_out = {i: f"tpavi_b{i}." for i in STAGES if i not in net.stages}
+        if unread := [i for i, prefix in left_out.items() if any(name.startswith(prefix) for name in state_dict)]:
+            warnings.warn(f"the checkpoint's TPAVI modules at stages {unread} were not asked for: left out", stacklevel=2)
         load_reference(
             net,
             state_dict,
             f"AVS with {encoder} and TPAVI at stages {list(net.stages)}",
             rename=lambda name: reference_name(name, encoder),
-            unused=lambda name: name.startswith(left_out) or bool(UNUSED_TWIN.match(name)),
+            unused=lambda name: name.startswith(tuple(left_out.values())) or bool(UNUSED_TWIN.match(name)),
         )
         return net.eval()
 

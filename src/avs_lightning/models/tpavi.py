@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
+import torch.distributed as dist
+import torch.distributed.nn.functional
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -46,7 +50,7 @@ class TPAVI(nn.Module):
         self.theta = nn.Conv3d(channels, inner, 1)
         self.phi = nn.Conv3d(channels, inner, 1)
         # A zero scale makes the module start as LayerNorm(x).
-        norm = nn.BatchNorm2d(channels)
+        norm = nn.BatchNorm3d(channels)
         nn.init.zeros_(norm.weight)
         self.W_z = nn.Sequential(nn.Conv3d(inner, channels, 1), norm)
 
@@ -70,48 +74,92 @@ class TPAVI(nn.Module):
         tokens = x.permute(0, 2, 3, 4, 1).reshape(b, t, h * w, c)
         with torch.autocast(x.device.type, enabled=False):
             a = None if audio is None else F.linear(audio.to(_precise(x)), *_matrix(self.align_channel, _precise(x)))
-        if self.scope == "frame":  # each frame is a clip of its own
-            update = self.attend(tokens.reshape(b * t, 1, h * w, c), None if a is None else a.reshape(b * t, 1, c))
+            if self.scope == "frame":  # each frame is a clip of its own
+                z = self.fuse(tokens.reshape(b * t, 1, h * w, c), None if a is None else a.reshape(b * t, 1, c))
+            else:
+                z = self.fuse(tokens, a)
+        return self.norm_layer(z.reshape(b, t, h, w, c)).permute(0, 4, 1, 2, 3), a
+
+    def fuse(self, tokens: Tensor, a: Tensor | None) -> Tensor:
+        """BN(W_z y) + x, of tokens x [B, T, P, C] and audio vectors [B, T, C] or None: [B, T*P, C].
+
+        W_z y is a product s m + bias of two thin matrices, so that its BatchNorm statistics follow from the moments of
+        s, and BatchNorm itself goes into m and bias: of the size of x, nothing is made but the result.
+        """
+        x = tokens.flatten(1, 2)
+        if a is None:
+            matrix, bias = self._batch_norm(self._attend_to_pixels(x), x.shape[1])
+            matrix = matrix + torch.eye(x.shape[2], dtype=matrix.dtype, device=x.device)  # + x
+            return torch.baddbmm(bias.to(x.dtype), x, matrix.to(x.dtype))
+        product = self._attend_to_audio(tokens, a)
+        matrix, bias = self._batch_norm(product, x.shape[1])
+        # Scores as rows, with a row of ones for the bias: the backward pass, too, then reads x row by row.
+        scores = torch.cat([product.scores, torch.ones_like(product.scores[:, :1])], 1)
+        return torch.baddbmm(x, scores.mT, torch.cat([matrix, bias.expand(len(x), 1, -1)], 1).to(x.dtype))
+
+    def _attend_to_audio(self, tokens: Tensor, a: Tensor) -> _Product:
+        """The scores theta^T phi have T columns; W_z g is summed over each second."""
+        dtype, (t, pixels) = _precise(tokens), tokens.shape[1:3]
+        (theta, theta_bias), (phi, phi_bias), (g, g_bias), (out, out_bias) = self._matrices(dtype)
+        keys = F.linear(a, phi, phi_bias)
+        values = F.linear(tokens.sum(2, dtype=dtype), g, pixels * g_bias) / (t * pixels)
+        query, query_bias = keys @ theta, (keys @ theta_bias).unsqueeze(2)
+        scores = torch.baddbmm(query_bias.to(tokens.dtype), query.to(tokens.dtype), tokens.flatten(1, 2).mT)
+        mean = scores.mean(2, keepdim=True, dtype=dtype)
+        centred = scores.to(dtype) - mean
+        return _Product(scores, mean.mT, centred @ centred.mT / (t * pixels), values @ out.T, out_bias)
+
+    def _attend_to_pixels(self, x: Tensor) -> _Product:
+        """The scores are x itself; theta^T phi g^T W_z, a C x C matrix a clip, follows from x's second moments."""
+        dtype = _precise(x)
+        (theta, theta_bias), (phi, phi_bias), (g, g_bias), (out, out_bias) = self._matrices(dtype)
+        moments = torch.baddbmm(x.new_zeros(()), x.mT, x, beta=0, alpha=1 / x.shape[1]).to(dtype)
+        mean = x.mean(1, keepdim=True, dtype=dtype)
+        # (1/N) phi g^T, [B, C/2, C/2]; phi(x) = phi x + phi_bias, g likewise.
+        middle = phi @ moments @ g.T + F.linear(mean, phi).mT * g_bias + phi_bias[:, None] * F.linear(mean, g, g_bias)
+        write = middle @ out.T
+        bias = (theta_bias @ write).unsqueeze(1) + out_bias
+        return _Product(x.mT, mean, moments - mean.mT @ mean, theta.T @ write, bias)
+
+    def _batch_norm(self, product: _Product, positions: int) -> tuple[Tensor, Tensor]:
+        """Put BatchNorm into matrix [B, K, C] and bias [B or 1, 1, C] of a product with `positions` rows a clip."""
+        norm, matrix = self.W_z[1], product.matrix
+        if norm.training:
+            means = product.mean @ matrix + product.bias
+            within = (matrix * (product.covariance @ matrix)).sum(1, keepdim=True)
+            means, within = _of_all_processes(norm, means), _of_all_processes(norm, within)
+            mean = means.mean(0)
+            variance = (within + (means - mean).square()).mean(0)
+            with torch.no_grad():
+                count = len(means) * positions
+                norm.num_batches_tracked.add_(1)
+                norm.running_mean.lerp_(mean[0].to(norm.running_mean.dtype), norm.momentum)
+                unbiased = variance[0] * (count / max(count - 1, 1))
+                norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), norm.momentum)
         else:
-            update = self.attend(tokens, a)
-        # BatchNorm2d on a channels-last view has the statistics of BatchNorm3d on [B, C, T, H, W], and is faster.
-        update = self.W_z[1](update.reshape(b, t * h, w, c).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        z = self.norm_layer(update.reshape(tokens.shape) + tokens)
-        return z.reshape(b, t, h, w, c).permute(0, 4, 1, 2, 3), a
-
-    def attend(self, tokens: Tensor, a: Tensor | None) -> Tensor:
-        """W_z y, before the BatchNorm, of tokens [B, T, P, C] and audio vectors [B, T, C] or None: [B, T*P, C]."""
-        return self._attend_to_pixels(tokens.flatten(1, 2)) if a is None else self._attend_to_audio(tokens, a)
-
-    def _attend_to_audio(self, tokens: Tensor, a: Tensor) -> Tensor:
-        t, pixels = tokens.shape[1:3]
-        dtype = _precise(tokens)
-        (theta, theta_bias), (phi, phi_bias), (g, g_bias), (out, out_bias) = self._matrices(dtype)
-        with torch.autocast(tokens.device.type, enabled=False):
-            keys = F.linear(a, phi, phi_bias)
-            values = F.linear(tokens.sum(2, dtype=dtype), g, pixels * g_bias) / (t * pixels)
-            read, read_bias = keys @ theta, keys @ theta_bias
-            write = values @ out.T
-        # [B, N, C] -> [B, T, N] -> [B, N, C]. Scores made as rows let the backward pass, too, read tokens row by row.
-        tokens = tokens.flatten(1, 2)
-        scores = torch.baddbmm(read_bias.unsqueeze(2).to(tokens.dtype), read.to(tokens.dtype), tokens.mT)
-        return torch.baddbmm(out_bias.to(scores.dtype), scores.mT, write.to(scores.dtype))
-
-    def _attend_to_pixels(self, tokens: Tensor) -> Tensor:
-        dtype = _precise(tokens)
-        (theta, theta_bias), (phi, phi_bias), (g, g_bias), (out, out_bias) = self._matrices(dtype)
-        moments = torch.baddbmm(tokens.new_zeros(()), tokens.mT, tokens, beta=0, alpha=1 / tokens.shape[1])
-        mean = tokens.mean(1, keepdim=True, dtype=dtype)
-        with torch.autocast(tokens.device.type, enabled=False):
-            # (1/N) phi g^T, [B, C/2, C/2]; phi(x) = phi x + phi_bias, g likewise.
-            middle = phi @ moments.to(dtype) @ g.T + F.linear(mean, phi).mT * g_bias
-            middle = middle + phi_bias[:, None] * F.linear(mean, g, g_bias)
-            write = middle @ out.T
-            product, bias = theta.T @ write, theta_bias @ write + out_bias
-        return torch.baddbmm(bias.unsqueeze(1).to(tokens.dtype), tokens, product.to(tokens.dtype))
+            mean, variance = norm.running_mean.to(matrix.dtype), norm.running_var.to(matrix.dtype)
+        scale = norm.weight * (variance + norm.eps).rsqrt()
+        return matrix * scale, (product.bias - mean) * scale + norm.bias
 
     def _matrices(self, dtype: torch.dtype) -> list[tuple[Tensor, Tensor]]:
         return [_matrix(layer, dtype) for layer in (self.theta, self.phi, self.g, self.W_z[0])]
+
+
+class _Product(NamedTuple):
+    """W_z y = scores^T matrix + bias, and the moments of the scores over a clip's N positions."""
+
+    scores: Tensor  # [B, K, N]
+    mean: Tensor  # [B, 1, K]
+    covariance: Tensor  # [B, K, K]
+    matrix: Tensor  # [B, K, C]
+    bias: Tensor  # [C] or [B, 1, C]
+
+
+def _of_all_processes(norm: nn.Module, rows: Tensor) -> Tensor:
+    """Join the clips' rows of all processes where the BatchNorm is one that synchronises."""
+    if not (isinstance(norm, nn.SyncBatchNorm) and dist.is_available() and dist.is_initialized()):
+        return rows
+    return torch.cat(dist.nn.functional.all_gather(rows.contiguous()))
 
 
 def _precise(x: Tensor) -> torch.dtype:
