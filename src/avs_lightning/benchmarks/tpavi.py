@@ -39,9 +39,9 @@ def prepare_step(module: type[TPAVI], side: int, place: Place) -> Work:
     """Return one forward and backward pass at side x side positions a frame."""
     torch.manual_seed(0)
     tpavi = module(CHANNELS).to(place.device)
-    shape = place.batch, CHANNELS, FRAMES, side, side
-    x = torch.randn(shape, device=place.device, requires_grad=True)
-    gradient = torch.randn_like(x, memory_format=torch.channels_last_3d)  # laid out as TPAVI's output is
+    shape = place.batch, FRAMES, side, side, CHANNELS  # in memory; the network, too, runs channels last
+    x = torch.randn(shape, device=place.device).permute(0, 4, 1, 2, 3).requires_grad_()
+    gradient = torch.randn(shape, device=place.device).permute(0, 4, 1, 2, 3)
     audio = torch.randn(place.batch, FRAMES, 128, device=place.device)
 
     def step() -> None:

@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from avs_lightning.cli.values import check_values
+from avs_lightning.allocator import keep_freed_memory
 from avs_lightning.errors import UserError, near_matches
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ def run(command: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) ->
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of being printed with their stack
     OmegaConf.register_new_resolver("run_suffix", lambda: secrets.token_hex(2), replace=True)
     offer_any_encoder(argv)
+    keep_freed_memory()
     called = list(sys.argv)
     jobs: list[list[str]] = []
     failures: dict[int, Exception] = {}
