@@ -13,7 +13,7 @@ from avs_lightning.allocator import keep_freed_memory
 if {keep}:
     assert keep_freed_memory()
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(3):
+for _ in range(12):
     torch.ones(16_000_000)
 before = faults()
 for _ in range(10):

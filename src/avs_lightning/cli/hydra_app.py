@@ -20,8 +20,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from avs_lightning.cli.values import check_values
 from avs_lightning.allocator import keep_freed_memory
+from avs_lightning.cli.values import check_values
 from avs_lightning.errors import UserError, near_matches
 
 log = logging.getLogger(__name__)
