@@ -1,8 +1,15 @@
 """For every test that needs them: tiny data sets in the official layout, two processes, the reference's outputs."""
 
 import csv
+import json
+import logging
+import os
 import pickle
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +61,113 @@ def in_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
         return [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
 
     return run
+
+
+TINY = [
+    "data.image_size=32",
+    "data.workers=0",
+    "data.batch_size=2",
+    "data.eval_batch_size=2",
+    "encoder=resnet10t",
+    "encoder.weights=none",
+    "audio_encoder=small",
+    "decoder.channels=16",
+    "method.optimizer.lr=0.01",
+    "logger=csv",
+    "callbacks.pictures.clips=0",
+    "trainer.max_epochs=2",
+    "trainer.accelerator=cpu",
+    "trainer.enable_progress_bar=false",
+    "trainer.log_every_n_steps=1",
+]
+
+
+@dataclass
+class Ended:
+    """What a command has left: its exit code and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def tiny(tiny_ms3: Path) -> list[str]:
+    """The overrides of the smallest training there is: on five MS3 clips of 32 x 32 pixels, a second or two."""
+    return ["data=ms3", f"data.root={tiny_ms3}", *TINY]
+
+
+@pytest.fixture(scope="session")
+def tiny_ms3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root with 5 training, 3 val and 3 test clips."""
+    return write_ms3(tmp_path_factory.mktemp("ms3"), train=5, val=3, test=3)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_ms3: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of `tiny`; read only."""
+    from avs_lightning.cli import main
+
+    folder = tmp_path_factory.mktemp("run") / "tiny"
+    with _as_process():
+        assert main(["train", "data=ms3", f"data.root={tiny_ms3}", *TINY, f"paths.output_dir={folder}"]) == 0
+    return folder
+
+
+@pytest.fixture
+def avs(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """`avs("train", ...)` runs the command in this process."""
+    from avs_lightning.cli import main
+
+    def run(*argv: str) -> Ended:
+        capsys.readouterr()
+        with _as_process():
+            code = main(list(argv))
+        return Ended(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def avs_process(tmp_path: Path) -> Callable[..., Ended]:
+    """`avs_process("train", ..., before="code")` runs the command in a process of its own, after `before`."""
+
+    def run(*argv: str, before: str = "") -> Ended:
+        code = f"""import sys\nfrom avs_lightning.cli import main, quiet_libraries
+quiet_libraries()\n{before}\nsys.exit(main(sys.argv[1:]))"""
+        start = [sys.executable, "-c", code] if before else [sys.executable, "-m", "avs_lightning.cli"]
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        ended = subprocess.run([*start, *argv], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    return run
+
+
+@pytest.fixture
+def scores_in() -> Callable[[Path], dict[str, dict[str, float]]]:
+    """`scores_in(run_folder)` reads the test scores of a run."""
+
+    def read(folder: Path) -> dict[str, dict[str, float]]:
+        scores: dict[str, dict[str, float]] = json.loads((folder / "metrics.json").read_text())["scores"]
+        return scores
+
+    return read
+
+
+@contextmanager
+def _as_process() -> Iterator[None]:
+    """Undo what a command changes for its process."""
+    handlers, environment = list(logging.getLogger().handlers), dict(os.environ)
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for handler in set(logging.getLogger().handlers) - set(handlers):
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+        logging.captureWarnings(False)
+        os.environ.clear()
+        os.environ.update(environment)
 
 
 def write_s4(root: Path, train: int = 2, val: int = 1, test: int = 1, size: int = 32, audio: str = "wav") -> Path:

@@ -29,8 +29,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the damaged bytes lead it to
+        reason = (str(error).splitlines() or [""])[0]
         raise UserError(
-            f"{path} cannot be read as a checkpoint ({type(error).__name__}: {str(error).splitlines()[0]}): "
+            f"{path} cannot be read as a checkpoint ({type(error).__name__}: {reason}): "
             "it is damaged, cut short, or holds more than tensors; take another (a run keeps best.ckpt and last.ckpt)"
         ) from error
     if not isinstance(content, dict):

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
-from avs_lightning.methods.loading import start_from
+from avs_lightning.methods.loading import load_entries, read_checkpoint, start_from
 from avs_lightning.reporting.console import console, is_first_process
 from avs_lightning.reporting.tables import network_table, scores_table
 from avs_lightning.training.evaluate import test_scores
@@ -113,6 +113,8 @@ def _fit_and_test(
 ) -> dict[str, Any]:
     started = time.perf_counter()
     resume_from = folder.last if resuming and folder.last.exists() else None
+    if resume_from:  # with our messages; Lightning reads it again for the optimiser and the loops
+        load_entries(method, read_checkpoint(resume_from)["state_dict"], resume_from)
     trainer.fit(method, datamodule, ckpt_path=resume_from, weights_only=True)
     result: dict[str, Any] = {
         "name": cfg.name,
@@ -126,6 +128,6 @@ def _fit_and_test(
             raise UserError(
                 f"{folder.best} is not there: no epoch was validated (trainer.limit_val_batches, trainer.max_epochs)"
             )
-        method.load_state_dict(torch.load(folder.best, map_location="cpu", weights_only=True)["state_dict"])
+        load_entries(method, read_checkpoint(folder.best)["state_dict"], folder.best)
         result["scores"] = test_scores(trainer, method, datamodule, "test", list(cfg.probes or []))
     return result

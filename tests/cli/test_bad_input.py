@@ -1,0 +1,157 @@
+"""What a user can get wrong on the command line: one message that says what, where and what to do; exit code 1."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+
+def refused(ended: object, *phrases: str) -> None:
+    """Check the form of an error, and that it says `phrases`."""
+    code, err = ended.code, ended.err  # type: ignore[attr-defined]
+    assert code == 1, err
+    assert "Traceback" not in err
+    message = " ".join(err.split())
+    assert message.count("avs: error") == 1
+    for phrase in phrases:
+        assert phrase in message
+
+
+@pytest.mark.parametrize(
+    "override, phrases",
+    [
+        ("trainer.max_epoch=3", ["there is no setting 'trainer.max_epoch'", "did you mean trainer.max_epochs"]),
+        ("encodr=resnet50", ["there is no setting 'encodr'", "did you mean encoder"]),
+        ("nosuch=1", ["there is no setting 'nosuch'", "avs train --cfg job"]),
+        ("fusion=stage5", ["there is no fusion=stage5", "none, stage1, stage2, stage3, stage4, stages1234"]),
+        ("data=s5", ["there is no data=s5", "ms3", "s4", "synthetic_ms3", "synthetic_s4", "did you mean s4?"]),
+        ("trainer.max_epochs=", ["trainer.max_epochs=: a whole number is needed here"]),
+        ("data.batch_size=abc", ["data.batch_size=abc: a whole number is needed here, like the default 4"]),
+        ("data.batch_size=0", ["data.batch_size=0"]),
+        ("method.optimizer.lr=fast", ["method.optimizer.lr=fast: a number is needed here"]),
+        ("fusion.audio=2", ["fusion.audio=2: true or false is needed here"]),
+        ("fusion.stages=3", ["fusion.stages=3: a list, [...], is needed here"]),
+        ("trainer.max_epochs=x", ["trainer.max_epochs=x: a whole number is needed here"]),
+        ("fusion.stages=[5]", ["fusion stage 5 does not exist: resnet10t has stages 1-4 (fusion.stages=[...])"]),
+        ("encoder=resnet5O", ["unknown encoder 'resnet5O'", "did you mean resnet50"]),
+        ("method.loss.avm=foo", ["method.loss.avm=foo is unknown", "audio, visual, cosine"]),
+        ("method.optimizer.name=adan", ["method.optimizer.name=adan is unknown", "did you mean adam"]),
+        ("method.optimizer.scheduler=cosin", ["method.optimizer.scheduler=cosin is unknown", "did you mean cosine"]),
+        ("probes=[mute]", ["there is no audio probe 'mute'", "did you mean muted?"]),
+        ("+data.foo=1", ["data cannot be built", "foo"]),
+        ("+trainer.foo=1", ["trainer.*", "foo"]),
+        ("trainer.precision=17", ["trainer.*", "17"]),
+        ("trainer.accelerator=gpuu", ["trainer.*", "gpuu", "cpu"]),
+        ("trainer.devices=99", ["trainer.devices=99", "this machine has", "cores"]),
+        ("callbacks.checkpoint.monitor=val/nosuch", ["val/nosuch", "val/miou_frame"]),
+        ("init=single_source", ["init.checkpoint has to be given"]),
+        ("resume=nosuch", ["nosuch holds no run to resume"]),
+        ("method.optimizer.lr=1e30", ["the loss became nan in epoch 0", "method.optimizer.lr"]),
+    ],
+)
+def test_train_refuses(avs: Callable, tiny: list[str], tmp_path: Path, override: str, phrases: list[str]) -> None:
+    refused(avs("train", *tiny, f"paths.output_dir={tmp_path}/run", override), *phrases)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
+    refused(avs("train", *tiny, f"paths.output_dir={tmp_path}/run", "trainer.accelerator=gpu"), "trainer.*", "gpu")
+
+
+def test_the_number_of_synthetic_clips_is_checked_before_they_are_written(avs: Callable, tmp_path: Path) -> None:
+    ended = avs("train", "data=synthetic_ms3", "data.synthetic.clips=foo", f"paths.data_dir={tmp_path}")
+    refused(ended, "data.synthetic.clips=foo: settings, {name: value, ...}, is needed here")
+    refused(avs("train", "data=synthetic_ms3", "data.synthetic.clips.train=foo"), "data.synthetic.clips.train=foo")
+    assert not list(tmp_path.iterdir())
+
+
+def test_values_of_a_run_that_goes_on_are_checked_too(avs: Callable, tiny_run: Path) -> None:
+    refused(avs("train", f"resume={tiny_run}", "trainer.max_epochs=abc"), "trainer.max_epochs=abc: a whole number")
+
+
+def test_values_that_the_trainer_takes_in_several_kinds(avs: Callable, tiny: list[str]) -> None:
+    ended = avs("train", *tiny, "trainer.devices=auto", "trainer.deterministic=warn", "data.limit=2", "dry_run=true")
+    assert ended.code == 0
+
+
+def test_a_folder_that_holds_a_run_is_left_alone(avs: Callable, tiny: list[str], tiny_run: Path) -> None:
+    before = (tiny_run / "config.yaml").read_text()
+    ended = avs("train", *tiny, f"paths.output_dir={tiny_run}", "seed=7")
+    refused(ended, f"{tiny_run} already holds a run", f"avs train resume={tiny_run}", "paths.output_dir=...")
+    assert (tiny_run / "config.yaml").read_text() == before
+
+
+def test_a_run_that_failed_before_its_first_step_does_not_take_the_folder(
+    avs: Callable, tiny: list[str], tmp_path: Path
+) -> None:
+    folder = f"paths.output_dir={tmp_path}/run"
+    refused(avs("train", *tiny, folder, "data.root=nosuch"), "nosuch", "data.root", "avs data make")
+    assert avs("train", *tiny, folder, "trainer.max_epochs=1", "probes=null").code == 0
+
+
+def test_a_file_in_place_of_the_output_folder(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused(avs("train", *tiny, f"paths.output_dir={tmp_path}/file"), "file cannot be written", "paths.output_dir")
+
+
+def test_frames_of_another_size(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
+    ended = avs("train", *tiny, f"paths.output_dir={tmp_path}/run", "data.image_size=64")
+    refused(ended, "32x32", "64x64", "data.image_size")
+
+
+def test_imagenet_weights_without_a_network(
+    avs: Callable, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    ended = avs("train", *tiny, f"paths.output_dir={tmp_path}/run", "encoder=pvt_v2_b5", "encoder.weights=imagenet")
+    refused(ended, "pvt_v2_b5 cannot be fetched", "https://", "encoder.weights=/path/to/file", "encoder.weights=none")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a checkpoint at all"])
+def test_a_checkpoint_to_start_from_that_is_missing_or_damaged(
+    avs: Callable, tiny: list[str], tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "s4.ckpt"
+    if content is not None:
+        file.write_bytes(content)
+    ended = avs("train", *tiny, "init=single_source", f"init.checkpoint={file}", f"paths.output_dir={tmp_path}/run")
+    refused(ended, str(file), "there is no checkpoint" if content is None else "cannot be read as a checkpoint")
+
+
+@pytest.mark.parametrize(
+    "arguments, phrases",
+    [
+        ([], ["checkpoint has to be given: avs eval checkpoint=FILE"]),
+        (["checkpoint="], ["checkpoint has to be given"]),
+        (["checkpoint=nosuch.ckpt"], ["there is no checkpoint nosuch.ckpt", "best.ckpt"]),
+        (["checkpoint={run}/checkpoints/best.ckpt", "split=tests"], ["split=tests is unknown", "train, val, test"]),
+        (["checkpoint={run}/checkpoints/best.ckpt", "data.limt=2"], ["there is no setting 'data.limt'"]),
+        (["checkpoint={run}/checkpoints/best.ckpt", "trainer.max_epoch=2"], ["did you mean trainer.max_epochs"]),
+    ],
+)
+def test_eval_refuses(avs: Callable, tiny_run: Path, tmp_path: Path, arguments: list[str], phrases: list[str]) -> None:
+    filled = [text.format(run=tiny_run) for text in arguments]
+    refused(avs("eval", *filled, f"paths.output_dir={tmp_path}/eval"), *phrases)
+
+
+@pytest.mark.parametrize("mode", ["onlin", "on"])
+def test_a_mode_that_wandb_does_not_have(avs: Callable, tiny: list[str], tmp_path: Path, mode: str) -> None:
+    ended = avs("train", *tiny, f"paths.output_dir={tmp_path}/run", "logger=wandb", f"logger.wandb.mode='{mode}'")
+    refused(ended, f"logger.wandb.mode={mode} is unknown", "online, offline, disabled")
+
+
+def test_an_unexpected_error_keeps_its_stack(
+    avs: Callable, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(cfg: object) -> None:
+        raise ZeroDivisionError("a defect of ours")
+
+    monkeypatch.setattr("avs_lightning.training.train.train", broken)
+    with pytest.raises(ZeroDivisionError):
+        avs("train", *tiny, f"paths.output_dir={tmp_path}/run")

@@ -1,0 +1,59 @@
+"""`avs` itself: what it prints and which exit code it returns before any command runs."""
+
+from collections.abc import Callable
+
+import pytest
+
+import avs_lightning
+from avs_lightning.cli import COMMANDS
+
+
+def test_help_lists_every_command(avs: Callable) -> None:
+    ended = avs("--help")
+    assert ended.code == 0
+    assert all(f"\n  {name}" in ended.out for name in COMMANDS)
+
+
+def test_no_command_is_a_wrong_command_line(avs: Callable) -> None:
+    ended = avs()
+    assert ended.code == 2
+    assert "usage: avs COMMAND" in ended.out
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version(avs: Callable, option: str) -> None:
+    ended = avs(option)
+    assert ended.code == 0
+    assert ended.out.split() == ["avs-lightning", avs_lightning.__version__]
+
+
+def test_an_unknown_command_names_the_nearest(avs: Callable) -> None:
+    ended = avs("trian")
+    assert ended.code == 2
+    assert "there is no command 'trian'" in ended.err
+    assert "did you mean train?" in ended.err
+
+
+@pytest.mark.parametrize("command", ["train", "eval"])
+def test_help_of_a_configured_command_lists_its_groups(avs: Callable, command: str) -> None:
+    ended = avs(command, "--help")
+    assert ended.code == 0
+    assert f"avs {command}" in ended.out
+    assert "Configuration groups" in ended.out
+
+
+def test_the_configuration_is_printed_without_building_anything(avs: Callable) -> None:
+    ended = avs("train", "--cfg", "job", "data=ms3", "fusion=stages34", "encoder=convnext_tiny")
+    assert ended.code == 0
+    assert "max_epochs: 30" in ended.out  # the recipe of MS3
+    assert "label: stages34" in ended.out
+    assert "name: convnext_tiny" in ended.out  # any timm backbone, with no file of its own
+
+
+def test_the_command_line_of_the_process_is_left_as_it_was(avs: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["pytest", "tests"])
+    avs("train", "--cfg", "job")
+    avs("train", "trainer.max_epoch=3")
+    import sys
+
+    assert sys.argv == ["pytest", "tests"]

@@ -1,0 +1,150 @@
+"""`avs eval` and starting from checkpoints: ours, and those of the released code."""
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from avs_lightning.checkpoints import to_reference
+from avs_lightning.models import AVS
+
+PLAIN = ["trainer.accelerator=cpu", "trainer.enable_progress_bar=false", "callbacks.pictures.clips=0"]
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint in the released code's format: entries by its names, as DataParallel saves them."""
+    torch.manual_seed(0)
+    entries = to_reference(AVS("resnet50", stages=(3, 4)))
+    file = tmp_path_factory.mktemp("released") / "S4_resnet50.pth"
+    torch.save({f"module.{name}": value for name, value in entries.items()}, file)
+    return file
+
+
+def test_a_checkpoint_scores_as_in_training_with_no_data_named(
+    avs: Callable, tiny_run: Path, tmp_path: Path, scores_in: Callable
+) -> None:
+    ended = avs("eval", f"checkpoint={tiny_run}/checkpoints/best.ckpt", *PLAIN, f"paths.output_dir={tmp_path}/eval")
+    assert ended.code == 0, ended.err
+    assert scores_in(tmp_path / "eval") == scores_in(tiny_run)
+    assert "best.ckpt, test split of ms3" in ended.out
+
+
+def test_overrides_come_after_what_the_checkpoint_says(
+    avs: Callable, tiny_run: Path, tmp_path: Path, scores_in: Callable
+) -> None:
+    checkpoint = f"checkpoint={tiny_run}/checkpoints/last.ckpt"
+    for name, overrides in {"all": [], "one": ["data.limit=1"], "val": ["split=val", "probes=null"]}.items():
+        ended = avs("eval", checkpoint, *PLAIN, *overrides, f"paths.output_dir={tmp_path}/{name}")
+        assert ended.code == 0, ended.err
+    everything, one = scores_in(tmp_path / "all")["true"], scores_in(tmp_path / "one")["true"]
+    assert everything["fscore_dataset"] != one["fscore_dataset"]
+    assert list(scores_in(tmp_path / "val")) == ["true"]
+    assert json.loads((tmp_path / "val" / "metrics.json").read_text())["split"] == "val"
+
+
+def test_pictures_of_the_split_that_is_tested(avs: Callable, tiny_run: Path, tmp_path: Path) -> None:
+    drawn = ["callbacks.pictures.clips=2", "split=val", "probes=null"]
+    checkpoint = f"checkpoint={tiny_run}/checkpoints/best.ckpt"
+    assert avs("eval", checkpoint, *PLAIN[:2], *drawn, f"paths.output_dir={tmp_path}/eval").code == 0
+    assert len(list((tmp_path / "eval" / "pictures").glob("*.png"))) == 2
+
+
+def test_a_released_checkpoint(
+    avs: Callable, released: Path, tmp_path: Path, official_ms3: Callable, scores_in: Callable
+) -> None:
+    root = official_ms3(tmp_path / "data", test=2, size=64)
+    data = ["data=ms3", f"data.root={root}", "data.image_size=64", "data.workers=0", "audio_encoder.weights=none"]
+    folder = f"paths.output_dir={tmp_path}/eval"
+    ended = avs("eval", f"checkpoint={released}", *data, *PLAIN, "probes=[muted]", folder)
+    assert ended.code == 0, ended.err
+    assert list(scores_in(tmp_path / "eval")) == ["true", "muted"]
+
+
+def test_a_released_checkpoint_does_not_say_its_data(avs: Callable, released: Path, tmp_path: Path) -> None:
+    ended = avs("eval", f"checkpoint={released}", *PLAIN, f"paths.output_dir={tmp_path}/eval")
+    assert ended.code == 1
+    assert "name a data set (data=s4, data=ms3, ...)" in ended.err
+
+
+def test_starting_from_an_own_checkpoint(avs: Callable, tiny: list[str], tiny_run: Path, tmp_path: Path) -> None:
+    source = tiny_run / "checkpoints" / "best.ckpt"
+    folder = tmp_path / "run"
+    start = ["init=single_source", f"init.checkpoint={source}", "trainer.max_epochs=0", "test=false"]
+    ended = avs("train", *tiny, *start, "fusion=stages34", f"paths.output_dir={folder}")
+    assert ended.code == 0, ended.err
+    ours = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    theirs = torch.load(source, weights_only=True)["state_dict"]
+    assert ours.keys() < theirs.keys()  # two TPAVI modules fewer
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+    assert f"{len(ours)} entries taken over, 0 kept as built" in " ".join(ended.out.split())
+
+
+def test_starting_from_a_released_checkpoint(avs: Callable, tiny: list[str], released: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    start = ["init=single_source", f"init.checkpoint={released}", "trainer.max_epochs=0", "test=false"]
+    network = ["encoder=resnet50", "encoder.weights=none", "decoder.channels=256"]
+    ended = avs("train", *tiny, *start, *network, f"paths.output_dir={folder}")
+    assert ended.code == 0, ended.err
+    ours = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    torch.manual_seed(0)
+    theirs = AVS("resnet50", stages=(3, 4)).state_dict()
+    assert all(torch.equal(ours[f"network.{name}"], value) for name, value in theirs.items())
+    kept = ours.keys() - {f"network.{name}" for name in theirs}
+    assert {name.split(".")[0] for name in kept} == {"network", "audio_encoder"}
+    assert f"{len(theirs)} entries taken over, {len(kept)} kept as built" in " ".join(ended.out.split())
+
+
+def test_a_checkpoint_of_another_architecture(avs: Callable, tiny: list[str], tiny_run: Path, tmp_path: Path) -> None:
+    content = torch.load(tiny_run / "checkpoints" / "best.ckpt", weights_only=True)
+    content["hyper_parameters"]["network"]["channels"] = 32
+    file = tmp_path / "other.ckpt"
+    torch.save(content, file)
+    ended = avs("eval", f"checkpoint={file}", *PLAIN, f"paths.output_dir={tmp_path}/eval")
+    assert ended.code == 1
+    assert f"{file} is a checkpoint of another architecture" in ended.err
+    assert "expected [32, " in ended.err
+    start = ["init=single_source", f"init.checkpoint={file}", "fusion=none", "decoder.channels=8"]
+    torch.save({"hyper_parameters": {}, "state_dict": {"elsewhere": torch.zeros(1)}}, file)
+    ended = avs("train", *tiny, *start, f"paths.output_dir={tmp_path}/run")
+    assert ended.code == 1
+    assert "none of its 1 entries fits this network" in ended.err
+
+
+def test_a_checkpoint_that_is_cut_short(avs: Callable, tiny_run: Path, tmp_path: Path) -> None:
+    file = tmp_path / "short.ckpt"
+    file.write_bytes((tiny_run / "checkpoints" / "best.ckpt").read_bytes()[:100_000])
+    ended = avs("eval", f"checkpoint={file}", *PLAIN)
+    assert ended.code == 1
+    assert f"{file} cannot be read as a checkpoint" in ended.err
+    assert "damaged, cut short, or holds more than tensors" in ended.err
+
+
+class Hostile:
+    """What a pickle can do to whoever reads it."""
+
+    def __init__(self, target: Path):
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.target,)
+
+
+@pytest.mark.parametrize("command", ["eval", "train"])
+def test_a_checkpoint_is_never_executed(avs: Callable, tiny: list[str], tmp_path: Path, command: str) -> None:
+    file, trace = tmp_path / "hostile.ckpt", tmp_path / "executed"
+    torch.save({"state_dict": Hostile(trace)}, file)
+    pickle.loads(pickle.dumps(Hostile(trace)))
+    assert trace.exists()  # it would
+    trace.unlink()
+    arguments = {
+        "eval": [f"checkpoint={file}"],
+        "train": [*tiny, "init=single_source", f"init.checkpoint={file}", f"paths.output_dir={tmp_path}/run"],
+    }
+    ended = avs(command, *arguments[command])
+    assert ended.code == 1
+    assert f"{file} cannot be read as a checkpoint" in ended.err
+    assert not trace.exists()
