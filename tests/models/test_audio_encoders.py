@@ -25,7 +25,7 @@ def test_small_encoder_learns_to_tell_mixed_bands_apart():
         band = active.repeat_interleave(16, dim=1)[:, None, None]
         return -4 + band * (3 + torch.randn(n, 1, 96, 64)) + 0.3 * torch.randn(n, 1, 96, 64), active
 
-    for _ in range(40):
+    for _ in range(20):
         x, active = patches(16)
         loss = torch.nn.functional.binary_cross_entropy_with_logits(head(encoder(x)), active)
         optimizer.zero_grad()
@@ -46,7 +46,9 @@ def test_weights_from_a_file(tmp_path):
     encoder = SmallAudioEncoder()
     torch.save(encoder.state_dict(), tmp_path / "small.pt")
     loaded = build_audio_encoder("small", str(tmp_path / "small.pt"))
-    assert all(torch.equal(a, b) for a, b in zip(loaded.state_dict().values(), encoder.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(loaded.state_dict().values(), encoder.state_dict().values(), strict=True)
+    )
 
 
 def test_published_weights_are_fetched_for_vggish_only(tmp_path, monkeypatch):

@@ -10,7 +10,9 @@ from avs_lightning.models.smp_decoders import SMP_DECODERS
 
 def random_stages(channels: int, size: int, batch: int = 2, dtype: torch.dtype = torch.float32) -> list[Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return [torch.randn(batch, channels, size // s, size // s, generator=generator, dtype=dtype) for s in (4, 8, 16, 32)]
+    return [
+        torch.randn(batch, channels, size // s, size // s, generator=generator, dtype=dtype) for s in (4, 8, 16, 32)
+    ]
 
 
 def with_relu_in_place(decoder: ReferenceDecoder, stages: list[Tensor]) -> Tensor:

@@ -10,7 +10,14 @@ from avs_lightning.models import encoders
 from avs_lightning.models.encoders import VisualEncoder
 from avs_lightning.models.reference_names import reference_name
 
-NAMES = ("resnet18", "pvt_v2_b0", "convnext_atto", "swin_tiny_patch4_window7_224", "efficientnet_b0", "mobilenetv3_small_050")
+NAMES = (
+    "resnet18",
+    "pvt_v2_b0",
+    "convnext_atto",
+    "swin_tiny_patch4_window7_224",
+    "efficientnet_b0",
+    "mobilenetv3_small_050",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -18,7 +25,9 @@ def test_four_maps_at_strides_4_to_32(name):
     encoder = VisualEncoder(name, image_size=64).eval()
     with torch.no_grad():
         maps = encoder(torch.zeros(2, 3, 64, 64))
-    assert [tuple(x.shape) for x in maps] == [(2, c, 64 // s, 64 // s) for c, s in zip(encoder.channels, (4, 8, 16, 32), strict=True)]
+    assert [tuple(x.shape) for x in maps] == [
+        (2, c, 64 // s, 64 // s) for c, s in zip(encoder.channels, (4, 8, 16, 32), strict=True)
+    ]
 
 
 def test_unknown_name_lists_near_matches():
@@ -81,7 +90,9 @@ def test_a_local_safetensors_file_of_timm(tmp_path):
     model = timm.create_model("convnext_atto")
     safetensors.torch.save_file(model.state_dict(), tmp_path / "model.safetensors")
     encoder = VisualEncoder("convnext_atto", str(tmp_path / "model.safetensors"))
-    assert torch.equal(encoder.backbone.get_parameter("stages_3.blocks.1.mlp.fc2.bias"), model.stages[3].blocks[1].mlp.fc2.bias)
+    assert torch.equal(
+        encoder.backbone.get_parameter("stages_3.blocks.1.mlp.fc2.bias"), model.stages[3].blocks[1].mlp.fc2.bias
+    )
 
 
 def test_a_local_file_that_does_not_fit_lists_its_entries(tmp_path):
@@ -105,7 +116,9 @@ def test_weights_that_cannot_be_fetched(monkeypatch):
         return create(name, **options)
 
     monkeypatch.setattr(encoders.timm, "create_model", offline)
-    with pytest.raises(UserError, match=r"timm/resnet50\.tv_in1k.*encoder\.weights=/path/to/file.*encoder\.weights=none"):
+    with pytest.raises(
+        UserError, match=r"timm/resnet50\.tv_in1k.*encoder\.weights=/path/to/file.*encoder\.weights=none"
+    ):
         VisualEncoder("resnet50", "imagenet")
 
 

@@ -128,6 +128,18 @@ def test_autocast_neither_overflows_nor_loses_the_sum(scope, hears, dtype):
         torch.testing.assert_close(a, expected_a)
 
 
+@pytest.mark.parametrize("hears", [True, False])
+def test_autocast_keeps_the_variance(hears):
+    torch.manual_seed(0)
+    module, exact = TPAVI(32, A), TPAVI(32, A)
+    exact.load_state_dict(module.state_dict())
+    x, audio = 30 + torch.randn(1, 32, 2, 20, 20), torch.randn(1, 2, A) if hears else None
+    with torch.autocast("cpu", torch.bfloat16):
+        module(x.bfloat16(), audio)
+    exact.double()(x.bfloat16().double(), None if audio is None else audio.double())
+    torch.testing.assert_close(module.W_z[1].running_var.double(), exact.W_z[1].running_var, rtol=0.02, atol=0)
+
+
 def test_compiles_without_graph_breaks():
     module, (x, audio) = random_module(TPAVI, "frame").eval(), random_inputs(hears=True)
     compiled = torch.compile(module, fullgraph=True, backend="eager")
@@ -137,7 +149,15 @@ def test_compiles_without_graph_breaks():
 def test_state_dict_is_the_references():
     shapes = {name: list(value.shape) for name, value in TPAVI().state_dict().items()}
     conv, norm = {"weight", "bias"}, {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
-    layers = {"align_channel": conv, "norm_layer": conv, "g": conv, "theta": conv, "phi": conv, "W_z.0": conv, "W_z.1": norm}
+    layers = {
+        "align_channel": conv,
+        "norm_layer": conv,
+        "g": conv,
+        "theta": conv,
+        "phi": conv,
+        "W_z.0": conv,
+        "W_z.1": norm,
+    }
     assert set(shapes) == {f"{layer}.{entry}" for layer, entries in layers.items() for entry in entries}
     assert shapes["theta.weight"] == shapes["phi.weight"] == shapes["g.weight"] == [128, 256, 1, 1, 1]
     assert shapes["W_z.0.weight"] == [256, 128, 1, 1, 1]
@@ -148,6 +168,36 @@ def test_sync_batch_norm_can_take_over():
     module = torch.nn.SyncBatchNorm.convert_sync_batchnorm(TPAVI(C, A))
     assert isinstance(module.W_z[1], torch.nn.SyncBatchNorm)
     assert module.state_dict().keys() == TPAVI(C, A).state_dict().keys()
+
+
+def share_of_a_batch(rank: int) -> dict[bool, dict[str, Tensor]]:
+    """Results of this process's half of the batch, with and without audio, with a BatchNorm that synchronises."""
+    shares = {}
+    for hears in (True, False):
+        x, audio = random_inputs(hears)
+        module = torch.nn.SyncBatchNorm.convert_sync_batchnorm(random_module(TPAVI, "clip"))
+        half = slice(rank, rank + 1)
+        found = results(module, module, x[half], None if audio is None else audio[half])
+        shares[hears] = {name: value.detach() for name, value in found.items()}
+    return shares
+
+
+def test_two_processes_are_one_batch(in_two_processes):
+    shares = in_two_processes(share_of_a_batch)
+    for hears in (True, False):
+        halves, module, (x, audio) = [s[hears] for s in shares], random_module(TPAVI, "clip"), random_inputs(hears)
+        weights = (
+            torch.arange(x.numel() // B, dtype=x.dtype).sin().reshape(x[:1].shape)
+        )  # as each process weighs its half
+        z, a = module(x, audio)
+        ((z * weights).sum() + (0 if a is None else a.sin().sum())).backward()
+        torch.testing.assert_close(torch.cat([half["z"] for half in halves]), z)
+        for half in halves:
+            torch.testing.assert_close(half["mean"], module.W_z[1].running_mean)
+            torch.testing.assert_close(half["var"], module.W_z[1].running_var)
+        for name, parameter in module.named_parameters():
+            if parameter.grad is not None:
+                torch.testing.assert_close(sum(half[f"d{name}"] for half in halves), parameter.grad)
 
 
 def test_wrong_audio_and_unknown_scope_are_refused():

@@ -45,5 +45,10 @@ def test_from_reference_lists_what_does_not_fit(vggish):
     entries["embeddings.4.bias"] = torch.zeros(64)
     with pytest.raises(UserError) as error:
         VGGish.from_reference(entries)
-    for part in ("VGGish", "missing features.0.weight", "unexpected features.99.weight", "embeddings.4.bias is [64], expected [128]"):
+    for part in (
+        "VGGish",
+        "missing features.0.weight",
+        "unexpected features.99.weight",
+        "embeddings.4.bias is [64], expected [128]",
+    ):
         assert part in str(error.value)

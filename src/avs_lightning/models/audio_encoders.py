@@ -27,7 +27,7 @@ class SmallAudioEncoder(nn.Module):
 
     def __init__(self, embedding: int = 128) -> None:
         super().__init__()
-        widths = (1, 32, 48, 64, 96)
+        widths = (1, 16, 32, 64, 96)
         strides = ((2, 1), (2, 2), (2, 2), (2, 2))
         self.features = nn.Sequential(
             *(

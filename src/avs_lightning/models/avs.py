@@ -84,7 +84,7 @@ class AVS(nn.Module):
         self._freeze_unused()
         # TPAVI reads positions as rows of channels, and CPU convolutions take half the time in this layout.
         for part in (self.encoder, self.neck, self.decoder):
-            part.to(memory_format=torch.channels_last)
+            part.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @classmethod
     def from_reference(
@@ -115,7 +115,9 @@ class AVS(nn.Module):
         state_dict = tensors_of(state_dict)
         left_out = {i: f"tpavi_b{i}." for i in STAGES if i not in net.stages}
         if unread := [i for i, prefix in left_out.items() if any(name.startswith(prefix) for name in state_dict)]:
-            warnings.warn(f"the checkpoint's TPAVI modules at stages {unread} were not asked for: left out", stacklevel=2)
+            warnings.warn(
+                f"the checkpoint's TPAVI modules at stages {unread} were not asked for: left out", stacklevel=2
+            )
         load_reference(
             net,
             state_dict,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.distributed as dist
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avs_lightning.errors import UserError, near_matches
+from avs_lightning.models.thin_update import ThinRead, ThinUpdateNorm
 
 SCOPES = ("clip", "frame")
 
@@ -78,10 +79,10 @@ class TPAVI(nn.Module):
                 z = self.fuse(tokens.reshape(b * t, 1, h * w, c), None if a is None else a.reshape(b * t, 1, c))
             else:
                 z = self.fuse(tokens, a)
-        return self.norm_layer(z.reshape(b, t, h, w, c)).permute(0, 4, 1, 2, 3), a
+        return z.reshape(b, t, h, w, c).permute(0, 4, 1, 2, 3), a
 
     def fuse(self, tokens: Tensor, a: Tensor | None) -> Tensor:
-        """BN(W_z y) + x, of tokens x [B, T, P, C] and audio vectors [B, T, C] or None: [B, T*P, C].
+        """LayerNorm(BN(W_z y) + x), of tokens x [B, T, P, C] and audio vectors [B, T, C] or None: [B, T*P, C].
 
         W_z y is a product s m + bias of two thin matrices, so that its BatchNorm statistics follow from the moments of
         s, and BatchNorm itself goes into m and bias: of the size of x, nothing is made but the result.
@@ -90,40 +91,46 @@ class TPAVI(nn.Module):
         if a is None:
             matrix, bias = self._batch_norm(self._attend_to_pixels(x), x.shape[1])
             matrix = matrix + torch.eye(x.shape[2], dtype=matrix.dtype, device=x.device)  # + x
-            return torch.baddbmm(bias.to(x.dtype), x, matrix.to(x.dtype))
-        product = self._attend_to_audio(tokens, a)
+            return self.norm_layer(torch.baddbmm(bias.to(x.dtype), x, matrix.to(x.dtype)))
+        x, product = self._attend_to_audio(x, a)
         matrix, bias = self._batch_norm(product, x.shape[1])
-        # Scores as rows, with a row of ones for the bias: the backward pass, too, then reads x row by row.
+        # One more score, of 1 at every position, for the bias.
         scores = torch.cat([product.scores, torch.ones_like(product.scores[:, :1])], 1)
-        return torch.baddbmm(x, scores.mT, torch.cat([matrix, bias.expand(len(x), 1, -1)], 1).to(x.dtype))
+        matrix, norm = torch.cat([matrix, bias.expand(len(x), 1, -1)], 1).to(x.dtype), self.norm_layer
+        z: Tensor = ThinUpdateNorm.apply(x, scores, matrix, norm.weight, norm.bias, norm.eps)
+        return z
 
-    def _attend_to_audio(self, tokens: Tensor, a: Tensor) -> _Product:
+    def _attend_to_audio(self, x: Tensor, a: Tensor) -> tuple[Tensor, _Product]:
         """The scores theta^T phi have T columns; W_z g is summed over each second."""
-        dtype, (t, pixels) = _precise(tokens), tokens.shape[1:3]
+        dtype, t, n = _precise(x), a.shape[1], x.shape[1]
         (theta, theta_bias), (phi, phi_bias), (g, g_bias), (out, out_bias) = self._matrices(dtype)
         keys = F.linear(a, phi, phi_bias)
-        values = F.linear(tokens.sum(2, dtype=dtype), g, pixels * g_bias) / (t * pixels)
         query, query_bias = keys @ theta, (keys @ theta_bias).unsqueeze(2)
-        scores = torch.baddbmm(query_bias.to(tokens.dtype), query.to(tokens.dtype), tokens.flatten(1, 2).mT)
+        x, scores, sums = ThinRead.apply(x, query.to(x.dtype), query_bias.to(x.dtype), t)
+        values = F.linear(sums, g, n / t * g_bias) / n
         mean = scores.mean(2, keepdim=True, dtype=dtype)
         centred = scores.to(dtype) - mean
-        return _Product(scores, mean.mT, centred @ centred.mT / (t * pixels), values @ out.T, out_bias)
+        return x, _Product(scores, mean.mT, centred @ centred.mT / n, values @ out.T, out_bias)
 
     def _attend_to_pixels(self, x: Tensor) -> _Product:
         """The scores are x itself; theta^T phi g^T W_z, a C x C matrix a clip, follows from x's second moments."""
         dtype = _precise(x)
         (theta, theta_bias), (phi, phi_bias), (g, g_bias), (out, out_bias) = self._matrices(dtype)
-        moments = torch.baddbmm(x.new_zeros(()), x.mT, x, beta=0, alpha=1 / x.shape[1]).to(dtype)
         mean = x.mean(1, keepdim=True, dtype=dtype)
+        # Of what is left without the mean, and in full precision: rounding must not make a variance negative.
+        centred = x.to(dtype) - mean
+        covariance = centred.mT @ centred / x.shape[1]
+        moments = covariance + mean.mT @ mean
         # (1/N) phi g^T, [B, C/2, C/2]; phi(x) = phi x + phi_bias, g likewise.
         middle = phi @ moments @ g.T + F.linear(mean, phi).mT * g_bias + phi_bias[:, None] * F.linear(mean, g, g_bias)
         write = middle @ out.T
         bias = (theta_bias @ write).unsqueeze(1) + out_bias
-        return _Product(x.mT, mean, moments - mean.mT @ mean, theta.T @ write, bias)
+        return _Product(x.mT, mean, covariance, theta.T @ write, bias)
 
     def _batch_norm(self, product: _Product, positions: int) -> tuple[Tensor, Tensor]:
         """Put BatchNorm into matrix [B, K, C] and bias [B or 1, 1, C] of a product with `positions` rows a clip."""
-        norm, matrix = self.W_z[1], product.matrix
+        norm, matrix = cast(nn.BatchNorm2d, self.W_z[1]), product.matrix
+        running_mean, running_var = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
         if norm.training:
             means = product.mean @ matrix + product.bias
             within = (matrix * (product.covariance @ matrix)).sum(1, keepdim=True)
@@ -131,13 +138,13 @@ class TPAVI(nn.Module):
             mean = means.mean(0)
             variance = (within + (means - mean).square()).mean(0)
             with torch.no_grad():
-                count = len(means) * positions
-                norm.num_batches_tracked.add_(1)
-                norm.running_mean.lerp_(mean[0].to(norm.running_mean.dtype), norm.momentum)
+                count, momentum = len(means) * positions, cast(float, norm.momentum)
+                norm.get_buffer("num_batches_tracked").add_(1)
+                running_mean.lerp_(mean[0].to(running_mean.dtype), momentum)
                 unbiased = variance[0] * (count / max(count - 1, 1))
-                norm.running_var.lerp_(unbiased.to(norm.running_var.dtype), norm.momentum)
+                running_var.lerp_(unbiased.to(running_var.dtype), momentum)
         else:
-            mean, variance = norm.running_mean.to(matrix.dtype), norm.running_var.to(matrix.dtype)
+            mean, variance = running_mean.to(matrix.dtype), running_var.to(matrix.dtype)
         scale = norm.weight * (variance + norm.eps).rsqrt()
         return matrix * scale, (product.bias - mean) * scale + norm.bias
 
