@@ -12,10 +12,11 @@ class QuadraticTPAVI(TPAVI):
     """
 
     def fuse(self, tokens: Tensor, a: Tensor | None) -> Tensor:
-        """BN(W_z y) + x, of tokens x [B, T, P, C] and audio vectors [B, T, C] or None: [B, T*P, C]."""
+        """LayerNorm(BN(W_z y) + x), of tokens x [B, T, P, C] and audio vectors [B, T, C] or None: [B, T*P, C]."""
         pixels = tokens.shape[2]
         x = tokens.flatten(1, 2).mT[..., None, None]
         heard = x if a is None else a.repeat_interleave(pixels, dim=1).mT[..., None, None]
         theta, phi, g = (layer(of).flatten(2) for layer, of in ((self.theta, x), (self.phi, heard), (self.g, x)))
         attention = theta.mT @ phi / x.shape[2]
-        return (self.W_z((attention @ g.mT).mT[..., None, None]) + x).flatten(2).mT
+        z = self.W_z((attention @ g.mT).mT[..., None, None]) + x
+        return self.norm_layer(z.flatten(2).mT)

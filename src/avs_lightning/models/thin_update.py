@@ -53,7 +53,9 @@ class ThinUpdateNorm(torch.autograd.Function):
     """LayerNorm(x + scores^T matrix) over channels, without keeping the sum for the backward pass."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scores: Tensor, matrix: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, scores: Tensor, matrix: Tensor, weight: Tensor, bias: Tensor, eps: float
+    ) -> Tensor:
         """X [B, N, C], scores [B, K, N], matrix [B, K, C], LayerNorm's weight and bias [C] -> [B, N, C]."""
         result = torch.empty(x.shape, dtype=weight.dtype, device=x.device)
         for clip, block in _blocks(x):
