@@ -15,7 +15,7 @@ BLOCK_BYTES = 2**21  # a block and its gradient, of one core's share of the cach
 
 
 class ThinRead(torch.autograd.Function):
-    """Scores of x with a few queries, and x summed over each frame; x itself is handed on, so that its gradients meet here."""
+    """Scores of x with a few queries, and x summed over each frame; hands x on, so that its gradients meet here."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, query: Tensor, bias: Tensor, frames: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -65,9 +65,10 @@ class Request:
     def stored_in(cls, folder: Path) -> "Request":
         """Read what the folder's data set was made from; `UserError` where it holds no synthetic one."""
         try:
-            stored = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            return cls(**{k: tuple(v) if k == "categories" else v for k, v in stored.items() if k != "complete"})
-        except (OSError, ValueError, TypeError) as error:
+            stored: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            stored.pop("complete", None)
+            return cls(**{**stored, "categories": tuple(stored["categories"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(f"{folder} holds no synthetic data set, or a damaged one: {error}") from error
 
     def is_complete_in(self, folder: Path) -> bool:
