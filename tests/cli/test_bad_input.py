@@ -33,7 +33,7 @@ def refused(ended: object, *phrases: str) -> None:
         ("fusion.audio=2", ["fusion.audio=2: true or false is needed here"]),
         ("fusion.stages=3", ["fusion.stages=3: a list, [...], is needed here"]),
         ("trainer.max_epochs=x", ["trainer.max_epochs=x: a whole number is needed here"]),
-        ("fusion.stages=[5]", ["fusion stage 5 does not exist: resnet10t has stages 1-4 (fusion.stages=[...])"]),
+        ("fusion.stages=[5]", ["fusion stage 5 does not exist: test_resnet has stages 1-4 (fusion.stages=[...])"]),
         ("encoder=resnet5O", ["unknown encoder 'resnet5O'", "did you mean resnet50"]),
         ("method.loss.avm=foo", ["method.loss.avm=foo is unknown", "audio, visual, cosine"]),
         ("method.optimizer.name=adan", ["method.optimizer.name=adan is unknown", "did you mean adam"]),

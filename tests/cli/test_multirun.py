@@ -16,8 +16,8 @@ def test_each_cell_has_its_folder_and_its_log(
     ended = avs("train", "-m", *tiny, *SHORT, "fusion=none,stage4", "paths.runs_dir=runs")
     assert ended.code == 0, ended.err
     for label in ("none", "stage4"):
-        (folder,) = (tmp_path / "runs" / f"ms3_resnet10t_{label}").iterdir()
-        assert json.loads((folder / "metrics.json").read_text())["name"] == f"ms3_resnet10t_{label}"
+        (folder,) = (tmp_path / "runs" / f"ms3_test_resnet_{label}").iterdir()
+        assert json.loads((folder / "metrics.json").read_text())["name"] == f"ms3_test_resnet_{label}"
         assert (folder / "run.log").read_text().count("`Trainer.fit` stopped") == 1  # its own, and not the other's
     assert {path.name for path in tmp_path.iterdir()} == {"runs"}
 
@@ -28,7 +28,7 @@ def test_a_cell_that_fails_leaves_the_others_and_is_named(avs: Callable, tiny: l
     assert "1 of 2 cells failed" in ended.err
     assert "method.loss.avm=nosuch: method.loss.avm=nosuch is unknown" in ended.err
     assert "Traceback" not in ended.err
-    assert len(list(tmp_path.glob("ms3_resnet10t_stages1234/*/metrics.json"))) == 1
+    assert len(list(tmp_path.glob("ms3_test_resnet_stages1234/*/metrics.json"))) == 1
 
 
 @pytest.mark.parametrize("devices", ["2", "1,2"])

@@ -16,7 +16,7 @@ PROTOCOLS = ("reference", "frame", "dataset")
 def test_what_a_run_leaves_behind(tiny_run: Path) -> None:
     config = yaml.safe_load((tiny_run / "config.yaml").read_text())
     assert config["paths"]["output_dir"] == str(tiny_run)
-    assert config["method"]["network"]["encoder"] == "resnet10t"  # resolved
+    assert config["method"]["network"]["encoder"] == "test_resnet"  # resolved
     environment = json.loads((tiny_run / "environment.json").read_text())
     assert environment["code"]["version"]
     assert len(environment["code"]["sources"]) == 12
@@ -31,7 +31,7 @@ def test_checkpoints_hold_plain_values_only(tiny_run: Path, name: str) -> None:
     content = torch.load(tiny_run / "checkpoints" / f"{name}.ckpt", weights_only=True)
     assert content["avs_method"] == "AVSMethod"
     assert content["avs_datamodule"] == "avs_lightning.data.datamodule.AVSDataModule"
-    assert content["hyper_parameters"]["network"]["encoder"] == "resnet10t"
+    assert content["hyper_parameters"]["network"]["encoder"] == "test_resnet"
 
 
 def test_scores_of_three_sounds_by_three_protocols(tiny_run: Path) -> None:

@@ -163,8 +163,8 @@ class _Product(NamedTuple):
 
 
 def _of_all_processes(norm: nn.Module, rows: Tensor) -> Tensor:
-    """Join the clips' rows of all processes where the BatchNorm is one that synchronises."""
-    if not (isinstance(norm, nn.SyncBatchNorm) and dist.is_available() and dist.is_initialized()):
+    """Join the clips' rows of all processes where the BatchNorm is one that synchronises: it has a process group."""
+    if not (hasattr(norm, "process_group") and dist.is_available() and dist.is_initialized()):
         return rows
     return torch.cat(dist.nn.functional.all_gather(rows.contiguous()))
 

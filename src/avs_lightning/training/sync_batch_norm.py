@@ -13,7 +13,12 @@ class AnyDeviceSyncBatchNorm(_BatchNorm):
     """PyTorch's SyncBatchNorm where PyTorch refuses, outside of GPUs: the same sums in differentiable reductions.
 
     It is no subclass of `nn.SyncBatchNorm`, which DistributedDataParallel accepts on GPUs alone.
+
+    Attributes:
+        process_group: None, all processes; a BatchNorm without this attribute does not synchronise.
     """
+
+    process_group = None
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise [N, C, ...] by the statistics of all processes' rows; timm's layers add their activation."""

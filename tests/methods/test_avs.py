@@ -1,0 +1,154 @@
+"""The method: which losses it takes, and that two processes compute what one does."""
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning.strategies.ddp import DDPStrategy
+from torch import Tensor, nn
+
+from avs_lightning.data import ClipBatch
+from avs_lightning.errors import UserError
+from avs_lightning.methods import AVSMethod
+from avs_lightning.training.sync_batch_norm import BatchNormSync
+
+
+def method(loss: dict[str, Any] | None = None, **network: Any) -> AVSMethod:
+    torch.manual_seed(0)
+    return AVSMethod(
+        network={"encoder": "test_resnet", "channels": 8, **network},
+        audio_encoder={"name": "small", "frozen": False},
+        loss={"avm": "audio", "avm_weight": 0.5, "avm_distance": "kl", **(loss or {})},
+        optimizer={"name": "adam", "lr": 1e-3},
+    )
+
+
+def random_batch(clips: int = 4, size: int = 64) -> ClipBatch:
+    draw = torch.Generator().manual_seed(1)
+    labelled = torch.ones(clips, 5, dtype=torch.bool)
+    labelled[:2, 1:] = False  # S4-like: two frames on the first of two processes, ten on the second
+    return ClipBatch(
+        images=torch.randn(clips, 5, 3, size, size, generator=draw),
+        log_mel=torch.randn(clips, 5, 1, 96, 64, generator=draw),
+        masks=(torch.rand(clips, 5, 1, size, size, generator=draw) > 0.7).float(),
+        labelled=labelled,
+        valid=torch.ones_like(labelled),
+        waveform=None,
+        rate=16_000,
+        ids=[str(i) for i in range(clips)],
+        categories=[""] * clips,
+        indices=torch.arange(clips),
+    )
+
+
+def rows(batch: ClipBatch, wanted: slice) -> ClipBatch:
+    values = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    return ClipBatch(**{k: v[wanted] if isinstance(v, (Tensor, list)) else v for k, v in values.items()})
+
+
+class Step(nn.Module):
+    """A training step as a module, for DistributedDataParallel."""
+
+    def __init__(self, of: AVSMethod):
+        super().__init__()
+        self.method = of
+
+    def forward(self, batch: ClipBatch) -> Tensor:
+        return torch.stack(list(self.method.losses(self.method(batch), batch).values())).sum()
+
+
+def double(batch: ClipBatch) -> ClipBatch:
+    for name in ("images", "log_mel", "masks"):
+        setattr(batch, name, getattr(batch, name).double())
+    return batch
+
+
+def one_step(step: nn.Module, batch: ClipBatch) -> dict[str, Any]:
+    loss = step(double(batch))
+    loss.backward()
+    inner: Any = step.module if isinstance(step, nn.parallel.DistributedDataParallel) else step
+    return {
+        "loss": loss.detach(),
+        "gradients": {name: p.grad for name, p in inner.method.named_parameters() if p.requires_grad},
+        "buffers": dict(inner.method.named_buffers()),
+    }
+
+
+def half_of_the_batch(rank: int) -> dict[str, Any]:
+    synced = BatchNormSync().apply(method().double().train())
+    step = nn.parallel.DistributedDataParallel(Step(synced))
+    return one_step(step, rows(random_batch(), slice(2 * rank, 2 * rank + 2)))
+
+
+def test_two_processes_compute_the_loss_gradients_and_statistics_of_one(in_two_processes: Any) -> None:
+    whole = one_step(Step(method().double().train()), random_batch())
+    assert all(gradient is not None for gradient in whole["gradients"].values())
+    for part in in_two_processes(half_of_the_batch):
+        torch.testing.assert_close(part["loss"], whole["loss"], rtol=1e-6, atol=0)
+        assert part["gradients"].keys() == whole["gradients"].keys()
+        for name, gradient in whole["gradients"].items():
+            # The losses are computed in single precision.
+            torch.testing.assert_close(part["gradients"][name], gradient, rtol=2e-5, atol=2e-6 * gradient.abs().max())
+        assert part["buffers"].keys() == whole["buffers"].keys()
+        for name, buffer in whole["buffers"].items():
+            torch.testing.assert_close(part["buffers"][name], buffer, rtol=1e-9, atol=1e-12)
+
+
+def test_every_parameter_takes_part_in_the_loss() -> None:
+    """Else DistributedDataParallel would wait for its gradient."""
+    assert not DDPStrategy()._ddp_kwargs.get("find_unused_parameters", False)
+    for network in ({}, {"stages": (4,)}, {"visual": True}, {"decoder": "fpn"}, {"audio": False, "visual": True}):
+        built = method({"avm_weight": 0.0}, **network)
+        Step(built)(random_batch(2)).backward()
+        heard = built.network.uses_audio
+        unused = [n for n, p in built.named_parameters() if p.requires_grad and p.grad is None]
+        assert [n for n in unused if heard or not n.startswith("audio_encoder.")] == []
+
+
+def test_the_loss_is_the_sum_of_its_weighted_terms() -> None:
+    batch = random_batch(2)
+    built = method().eval()
+    terms = built.losses(built(batch), batch)
+    assert list(terms) == ["bce", "avm"]
+    built.loss_options["avm_weight"] = 1.0
+    torch.testing.assert_close(built.losses(built(batch), batch)["avm"], 2 * terms["avm"])
+    assert list(method({"avm_weight": 0.0}).losses(built(batch), batch)) == ["bce"]
+
+
+def test_avm_is_at_the_stages_with_tpavi_unless_it_is_told_otherwise() -> None:
+    assert method(stages=(3, 4)).avm_stages == (3, 4)
+    assert method({"avm_stages": [4]}, stages=(3, 4)).avm_stages == (4,)
+    assert method(stages=()).avm_stages == ()
+    assert method(audio=False, visual=True).avm_stages == ()
+
+
+def test_a_projection_gives_the_loss_a_sound_where_the_network_has_none() -> None:
+    built = method({"project": True}, stages=(4,))
+    assert sorted(built.projections) == ["1", "2", "3"]
+    batch = random_batch(2)
+    out = built(batch)
+    assert all(audio is not None for audio in out.audio)
+    built.losses(out, batch)["avm"].backward()
+    assert all(p.grad is not None for p in built.projections.parameters())
+
+
+def test_the_sound_of_a_stage_without_tpavi_is_missed() -> None:
+    with pytest.raises(UserError, match=r"stages \[1\] have no audio vector: TPAVI hears at \[4\].*project=true"):
+        method({"avm_stages": [1, 4]}, stages=(4,))
+
+
+@pytest.mark.parametrize("avm", ["audio", "visual", "cosine"])
+def test_each_avm_loss_is_its_own(avm: str) -> None:
+    batch = random_batch(2)
+    built = method({"avm": avm}).eval()
+    other = method({"avm": "audio" if avm != "audio" else "visual"}).eval()
+    assert built.losses(built(batch), batch)["avm"] != other.losses(other(batch), batch)["avm"]
+
+
+def test_a_loss_that_is_no_number_names_the_clips() -> None:
+    built = method()
+    batch = random_batch(2)
+    batch.images[0, 0, 0, 0, 0] = float("nan")
+    with pytest.raises(UserError, match=r"the loss became nan in epoch 0, batch 3, clips 0, 1 .*method.optimizer.lr"):
+        built.training_step(batch, 3)
