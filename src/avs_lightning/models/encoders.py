@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,21 +62,11 @@ class VisualEncoder(nn.Module):
 def build_backbone(name: str, pretrained: bool, image_size: int) -> tuple[nn.Module, list[int]]:
     """Build a timm backbone that returns its last four stages; and their channels."""
     name = REFERENCE_WEIGHTS.get(name, name)
-    options = _options(name, image_size)
-    if pretrained and not timm.is_model_pretrained(name):
-        raise UserError(f"timm has no weights of {name!r}: encoder.weights=/path/to/file, or encoder.weights=none")
+    create = partial(
+        timm.create_model, name, features_only=True, out_indices=(-4, -3, -2, -1), **_options(name, image_size)
+    )
     try:
-        backbone = timm.create_model(
-            name, pretrained=pretrained, features_only=True, out_indices=(-4, -3, -2, -1), **options
-        )
-    except OSError as error:
-        source = timm.get_pretrained_cfg(name)
-        where = f"https://huggingface.co/{source.hf_hub_id}" if source.hf_hub_id else source.url
-        raise UserError(
-            f"the ImageNet weights of {name} cannot be fetched from {where} "
-            f"({type(error).__name__}: {(str(error).splitlines() or [''])[0]}); fetch them from there by other means "
-            "and name the file (encoder.weights=/path/to/file), or start from random weights (encoder.weights=none)"
-        ) from error
+        backbone = create()
     except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(
             f"encoder {name!r} cannot be built with four stages on images of {image_size} pixels "
@@ -86,7 +78,25 @@ def build_backbone(name: str, pretrained: bool, image_size: int) -> tuple[nn.Mod
             f"encoder {name!r} has its last stages at strides {strides}, but the decoder needs {STRIDES} "
             "(encoder=resnet50, pvt_v2_b5, convnext_tiny, swin_tiny_patch4_window7_224, ... have them)"
         )
+    if pretrained:
+        backbone = _fetched(name, create)
     return backbone, backbone.feature_info.channels()
+
+
+def _fetched(name: str, create: Callable[..., nn.Module]) -> Any:
+    """Build the backbone with the weights that timm publishes."""
+    if not timm.is_model_pretrained(name):
+        raise UserError(f"timm has no weights of {name!r}: encoder.weights=/path/to/file, or encoder.weights=none")
+    try:
+        return create(pretrained=True)
+    except Exception as error:  # of the net, its proxies, the disk, the file: each library has its own
+        source = timm.get_pretrained_cfg(name)
+        where = f"https://huggingface.co/{source.hf_hub_id}" if source.hf_hub_id else source.url
+        raise UserError(
+            f"the ImageNet weights of {name} cannot be fetched from {where} "
+            f"({type(error).__name__}: {(str(error).splitlines() or [''])[0]}); fetch them from there by other means "
+            "and name the file (encoder.weights=/path/to/file), or start from random weights (encoder.weights=none)"
+        ) from error
 
 
 def load_backbone(backbone: nn.Module, name: str, path: str | Path, image_size: int) -> None:
