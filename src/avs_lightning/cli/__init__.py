@@ -60,7 +60,8 @@ def fail(message: str, code: int = 1) -> int:
     rank = os.environ.get("LOCAL_RANK", "0")
     where = "" if rank == "0" else f" (process {rank})"
     print(f"avs: error{where}: {message}", file=sys.stderr)
-    logging.getLogger(__name__).error(message)
+    if logging.getLogger().hasHandlers():  # else Python would print it once more
+        logging.getLogger(__name__).error(message)
     return code
 
 
@@ -74,5 +75,6 @@ def quiet_libraries() -> None:
     terminal.setLevel(logging.WARNING)
     terminal.addFilter(lambda record: record.name not in ("py.warnings", __name__))
     logging.basicConfig(level=logging.INFO, handlers=[terminal])
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # timm's downloads: our own message says what failed
     for name in ("httpx", "urllib3", "PIL", "matplotlib", "timm"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -72,6 +72,10 @@ class AVSDataModule(pl.LightningDataModule):
         self.save_hyperparameters(logger=False)
         self._datasets: dict[str, AVSBenchDataset] = {}
 
+    def check(self) -> None:
+        """Read the metadata, so that a wrong root or CSV is told before anything costs time."""
+        self.setup("fit")
+
     def setup(self, stage: str | None = None) -> None:
         """Read the CSV; a missing data root shows here, before anything is trained."""
         splits = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ()}

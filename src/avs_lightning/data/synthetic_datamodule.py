@@ -22,6 +22,9 @@ class SyntheticDataModule(AVSDataModule):
         self.synthetic = dict(synthetic)
         self.save_hyperparameters(logger=False)
 
+    def check(self) -> None:
+        """Nothing: the set may have yet to be written."""
+
     def prepare_data(self) -> None:
         """Write the set, once: Lightning calls this in one process only."""
         from avs_lightning.data.synthetic.writer import write_dataset

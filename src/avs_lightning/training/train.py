@@ -41,7 +41,9 @@ def train(cfg: DictConfig) -> dict[str, Any]:
         folder.check_free()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule = instantiate(cfg.data, _convert_="all")
-    method = build_method(cfg, fresh=not (resuming and folder.last.exists()))
+    datamodule.check()
+    with console.status("building the network (pretrained weights are fetched on first use)"):
+        method = build_method(cfg, fresh=not (resuming and folder.last.exists()))
     if is_first_process():
         console.print(network_table(method, cfg.data.image_size))
     if cfg.dry_run:
