@@ -30,10 +30,10 @@ type: $(STAMP) ## mypy
 	$(BIN)/mypy
 
 test: $(STAMP) ## the tests, less the slow ones
-	$(BIN)/pytest -n 2 -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m 'not slow'
 
 test-all: $(STAMP) ## every test
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 demo: $(STAMP) ## write synthetic clips, train without TPAVI, with the paper's and with scope=frame, and compare
 	$(BIN)/avs demo
