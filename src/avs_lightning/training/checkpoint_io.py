@@ -29,5 +29,5 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             kept = "the checkpoint that was there before is whole" if target.exists() else "no earlier one is there"
             raise UserError(
                 f"the checkpoint {target} could not be written: {cause}; {kept}. "
-                "Free some space (or give another paths.output_dir) and go on with avs train resume=<run folder>"
+                f"Free some space and go on with avs train resume={target.parent.parent}"
             ) from error

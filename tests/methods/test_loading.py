@@ -1,0 +1,122 @@
+"""Checkpoints to methods, without a run."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from avs_lightning.checkpoints import to_reference
+from avs_lightning.errors import UserError
+from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.loading import load_entries, load_method, read_checkpoint, start_from, without_weights
+from avs_lightning.models import AVS
+
+SMALL = {"name": "small", "weights": "none", "frozen": False}
+
+
+@pytest.fixture
+def build() -> Callable[..., AVSMethod]:
+    def method(seed: int = 0, **network: object) -> AVSMethod:
+        torch.manual_seed(seed)
+        return AVSMethod(
+            network={"encoder": "test_resnet", "channels": 8, **network},
+            audio_encoder=SMALL,
+            loss={"avm": "audio", "avm_weight": 0.0},
+            optimizer={"name": "adam", "lr": 1e-3},
+        )
+
+    return method
+
+
+def save(method: AVSMethod, path: Path, name: str = "AVSMethod") -> Path:
+    content = {
+        "avs_method": name,
+        "hyper_parameters": dict(method.hparams),
+        "state_dict": method.state_dict(),
+    }
+    torch.save(content, path)
+    return path
+
+
+def test_a_method_rebuilds_itself(build: Callable, tmp_path: Path) -> None:
+    method = build(stages=(2, 4), scope="frame")
+    loaded = load_method(save(method, tmp_path / "a.ckpt"))
+    assert not loaded.training
+    assert loaded.network.hyper_parameters == method.network.hyper_parameters  # type: ignore[union-attr]
+    torch.testing.assert_close(loaded.state_dict(), method.state_dict(), rtol=0, atol=0)
+
+
+def test_its_weights_are_not_fetched_again(build: Callable) -> None:
+    hyper_parameters = {"network": {"weights": "imagenet"}, "audio_encoder": {"weights": "vggish"}, "loss": {}}
+    plain = without_weights(hyper_parameters)
+    assert plain == {"network": {"weights": "none"}, "audio_encoder": {"weights": "none"}, "loss": {}}
+    assert hyper_parameters["network"] == {"weights": "imagenet"}
+
+
+def test_a_method_of_another_package(build: Callable, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="written by the method 'Other'; this package has AVSMethod"):
+        load_method(save(build(), tmp_path / "a.ckpt", name="Other"))
+
+
+def test_entries_that_do_not_fit_are_listed(build: Callable) -> None:
+    method = build()
+    entries = method.state_dict()
+    with pytest.raises(
+        UserError, match=r"x.ckpt is a checkpoint of another architecture: missing network\.\S+;"
+    ) as all_:
+        load_entries(method, {}, "x.ckpt")
+    assert f"and {len(entries) - 8} more" in str(all_.value)
+    first, second = list(entries)[:2]
+    changed = {**entries, second: torch.zeros(3, 7), "new": torch.zeros(1)}
+    del changed[first]
+    with pytest.raises(UserError) as few:
+        load_entries(method, changed, "x.ckpt")
+    shape = list(entries[second].shape)
+    expected = f"missing {first}; unexpected new; {second} is [3, 7], expected {shape}"
+    assert str(few.value) == f"x.ckpt is a checkpoint of another architecture: {expected}"
+
+
+def test_starting_takes_what_fits_and_keeps_the_rest(build: Callable, tmp_path: Path) -> None:
+    source, method = build(seed=1, stages=(4,)), build(seed=2, stages=(3, 4))
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    taken, kept = start_from(method, save(source, tmp_path / "a.ckpt"))
+    assert set(taken) == set(source.state_dict())
+    assert kept
+    assert all(name.startswith("network.fusion.3.") for name in kept)
+    after = method.state_dict()
+    assert all(torch.equal(after[name], source.state_dict()[name]) for name in taken)
+    assert all(torch.equal(after[name], before[name]) for name in kept)
+
+
+def test_starting_from_something_else(build: Callable, tmp_path: Path) -> None:
+    file = tmp_path / "a.ckpt"
+    torch.save({"hyper_parameters": {}, "state_dict": {"network.x": torch.zeros(1)}}, file)
+    with pytest.raises(UserError, match="none of its 1 entries fits this network by name and shape"):
+        start_from(build(), file)
+    torch.save({"resnet.conv1.weight": torch.zeros(1)}, file)
+    with pytest.raises(UserError, match=f"{file}: "):
+        start_from(build(), file)
+    torch.save([torch.zeros(1)], file)
+    with pytest.raises(UserError, match="holds a list, not a checkpoint"):
+        start_from(build(), file)
+
+
+@pytest.mark.slow
+def test_a_released_checkpoint_becomes_a_method(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = AVS("pvt_v2_b5", stages=(4,))
+    file = tmp_path / "S4_pvt.pth"
+    torch.save(to_reference(network), file)
+    method = load_method(file, SMALL)
+    assert isinstance(method, AVSMethod)
+    assert method.network.hyper_parameters["encoder"] == "pvt_v2_b5"
+    assert method.network.stages == (4,)
+    torch.testing.assert_close(method.network.state_dict(), network.state_dict(), rtol=0, atol=0)
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    file = tmp_path / "empty.ckpt"
+    file.touch()
+    with pytest.raises(UserError, match=f"{file} cannot be read as a checkpoint .*best.ckpt and last.ckpt"):
+        read_checkpoint(file)

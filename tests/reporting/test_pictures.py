@@ -1,0 +1,73 @@
+"""Pictures of clips."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from avs_lightning.data import ClipBatch
+from avs_lightning.methods import AVSMethod
+from avs_lightning.reporting.pictures import draw_clip, overlay, predict, unnormalise, wandb_media
+from avs_lightning.reporting.tables import empty_batch
+
+
+@pytest.fixture
+def batch() -> ClipBatch:
+    clip = empty_batch(32)
+    clip.masks[:, :, :, :8] = 1
+    clip.labelled[:, 1:] = False
+    clip.waveform = torch.zeros(1, 80_000)
+    return clip
+
+
+def test_a_clip_is_drawn_second_by_second(batch: ClipBatch, tmp_path: Path) -> None:
+    shown = {"prediction": torch.rand(5, 32, 32), "muted": torch.rand(5, 32, 32)}
+    draw_clip(batch, shown, tmp_path / "a.png")
+    draw_clip(batch, {"prediction": shown["prediction"]}, tmp_path / "b.png")
+    whole, less = (Image.open(tmp_path / name) for name in ("a.png", "b.png"))
+    assert whole.width == less.width == round(100 * (1.9 * 5 + 0.8))
+    assert whole.height == round(100 * (1.95 * 5 + 0.4))
+    assert less.height == round(100 * (1.95 * 4 + 0.4))  # a row fewer
+
+
+def test_masks_tint_and_darken() -> None:
+    image = np.full((2, 2, 3), 0.8)
+    mask = torch.tensor([[True, False], [False, False]])
+    shown = overlay(image, mask, (0.0, 1.0, 0.0))
+    np.testing.assert_allclose(shown[0, 0], [0.4, 0.9, 0.4])
+    np.testing.assert_allclose(shown[1, 1], 0.28)
+    np.testing.assert_allclose(overlay(image, None, (0, 1, 0)), 0.28)
+
+
+def test_pixels_come_back_from_their_normalised_values() -> None:
+    pixels = torch.rand(5, 3, 4, 4)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    normalised = (pixels - mean[:, None, None]) / std[:, None, None]
+    np.testing.assert_allclose(unnormalise(normalised), pixels.permute(0, 2, 3, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_predictions_are_probabilities_and_leave_the_mode(batch: ClipBatch, training: bool) -> None:
+    method = AVSMethod(
+        network={"encoder": "test_resnet", "channels": 8},
+        audio_encoder={"name": "small"},
+        loss={"avm": "audio", "avm_weight": 0.5},
+        optimizer={"name": "adam", "lr": 1e-3},
+    ).train(training)
+    found = predict(method, batch)
+    assert found.shape == (5, 32, 32)
+    assert ((found >= 0) & (found <= 1)).all()
+    torch.testing.assert_close(found, method.eval()(batch).logits[0, :, 0].sigmoid())
+    assert method.train(training).training == training
+    torch.testing.assert_close(predict(method, batch), found)  # no statistics have moved
+
+
+def test_wandb_gets_masks_of_every_second_and_the_sound(batch: ClipBatch) -> None:
+    media = wandb_media(batch, torch.rand(5, 32, 32), "test_clips/0")
+    assert len(media["test_clips/0"]) == 5
+    assert set(media["test_clips/0"][0]._masks) == {"ground truth", "prediction"}
+    assert type(media["test_clips/0_sound"]).__name__ == "Audio"
+    batch.waveform = None
+    assert set(wandb_media(batch, torch.rand(5, 32, 32), "test_clips/0")) == {"test_clips/0"}

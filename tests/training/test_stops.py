@@ -1,0 +1,45 @@
+"""What is said about a run that stops before its end."""
+
+import errno
+from pathlib import Path
+
+import pytest
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from avs_lightning.errors import UserError
+from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.training.stops import explained_stops
+
+
+def stop(folder: Path, error: BaseException) -> None:
+    with explained_stops(RunFolder(folder)):
+        raise error
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk(tmp_path: Path, code: int) -> None:
+    with pytest.raises(UserError, match=r"pictures/a.png could not be written: .*; free some space"):
+        stop(tmp_path, OSError(code, "no", str(tmp_path / "pictures/a.png")))
+
+
+def test_other_trouble_with_files_is_not_explained_away(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError):
+        stop(tmp_path, PermissionError(errno.EACCES, "no"))
+
+
+def test_what_lightning_refuses(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such metric"):
+        stop(tmp_path, MisconfigurationException("no such metric"))
+
+
+def test_ctrl_c_names_the_checkpoint_that_is_there(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt, match="nothing to go on from"):
+        stop(tmp_path, SystemExit(1))
+    folder = RunFolder(tmp_path)
+    folder.checkpoints.mkdir()
+    folder.last.touch()
+    with pytest.raises(KeyboardInterrupt, match=f"resume={tmp_path} .* checkpoint={folder.last} "):
+        stop(tmp_path, SystemExit(1))
+    folder.interrupted.touch()
+    with pytest.raises(KeyboardInterrupt, match=f"resume={tmp_path} .* checkpoint={folder.interrupted} "):
+        stop(tmp_path, SystemExit(1))
