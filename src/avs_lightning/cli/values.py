@@ -40,8 +40,9 @@ def check_values(cfg: DictConfig) -> None:
 def compare(defaults: Any, given: Any, key: str = "") -> None:
     """Raise for the first value that is of another kind than its default."""
     if isinstance(defaults, dict) and isinstance(given, dict):
-        for name in defaults.keys() & given.keys():
-            compare(defaults[name], given[name], f"{key}.{name}".lstrip("."))
+        for name, value in defaults.items():
+            if name in given:
+                compare(value, given[name], f"{key}.{name}".lstrip("."))
         return
     kind, allowed = KINDS.get(type(defaults), ("", ()))
     wrong = not isinstance(given, allowed) or (isinstance(given, bool) and bool not in allowed)
