@@ -10,6 +10,7 @@ import torch
 STOP_AT_STEP = """
 import os, signal
 from avs_lightning.methods import AVSMethod
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
 whole = AVSMethod.{hook}
 def stopped(self, batch, index, *more):
     if self.global_step == {step} and index == {index}:
