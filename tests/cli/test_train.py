@@ -105,6 +105,12 @@ def test_a_dry_run_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_backbones_that_are_built_for_one_size_are_built_for_the_frames(avs: Callable, tiny: list[str]) -> None:
+    ended = avs("train", *tiny, "encoder=swin_tiny_patch4_window7_224", "encoder.weights=none", "dry_run=true")
+    assert ended.code == 0, ended.err
+    assert "5×96×8×8" in ended.out
+
+
 def test_debug_fast_takes_two_batches_of_everything(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
     options = [text for text in tiny if not text.startswith(("trainer.max_epochs", "callbacks", "logger"))]
     ended = avs("train", *options, "debug=fast", f"paths.output_dir={tmp_path}/run")
