@@ -9,7 +9,7 @@ from PIL import Image
 
 from avs_lightning.data import ClipBatch
 from avs_lightning.methods import AVSMethod
-from avs_lightning.reporting.pictures import draw_clip, overlay, predict, unnormalise, wandb_media
+from avs_lightning.reporting.pictures import as_rgb, draw_clip, overlay, predict, wandb_media
 from avs_lightning.reporting.tables import empty_batch
 
 
@@ -45,7 +45,7 @@ def test_pixels_come_back_from_their_normalised_values() -> None:
     pixels = torch.rand(5, 3, 4, 4)
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     normalised = (pixels - mean[:, None, None]) / std[:, None, None]
-    np.testing.assert_allclose(unnormalise(normalised), pixels.permute(0, 2, 3, 1), atol=1e-6)
+    np.testing.assert_allclose(as_rgb(normalised), pixels.permute(0, 2, 3, 1), atol=1e-6)
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -12,11 +12,9 @@ from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
 
 from avs_lightning.data import ClipBatch, collate_clips
+from avs_lightning.data.pictures import denormalise
 from avs_lightning.data.probes import mute
 from avs_lightning.methods import SegmentationMethod
-
-IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
-IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
 
 class ClipPictures(Callback):
@@ -79,7 +77,7 @@ def draw_clip(batch: ClipBatch, predictions: dict[str, Tensor], path: Path) -> N
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    images = unnormalise(batch.images[0])
+    images = as_rgb(batch.images[0])
     truth, labelled = batch.masks[0, :, 0] > 0.5, batch.labelled[0]
     rows = ["frame", "log-mel", "ground truth", *predictions]
     frames = images.shape[0]
@@ -113,10 +111,9 @@ def draw_clip(batch: ClipBatch, predictions: dict[str, Tensor], path: Path) -> N
     figure.savefig(path, dpi=100)
 
 
-def unnormalise(images: Tensor) -> np.ndarray:
+def as_rgb(images: Tensor) -> np.ndarray:
     """Return normalised images [T, 3, H, W] as RGB in [0, 1], [T, H, W, 3]."""
-    rgb = (images.cpu().float() * IMAGENET_STD + IMAGENET_MEAN).clamp(0, 1)
-    return rgb.permute(0, 2, 3, 1).numpy()
+    return denormalise(images.cpu().float()).permute(0, 2, 3, 1).numpy()
 
 
 def overlay(image: np.ndarray, mask: Tensor | None, colour: Sequence[float]) -> np.ndarray:
@@ -132,7 +129,7 @@ def wandb_media(batch: ClipBatch, probabilities: Tensor, key: str) -> dict[str, 
     import wandb
 
     classes = {0: "background", 1: "sounding"}
-    images = unnormalise(batch.images[0])
+    images = as_rgb(batch.images[0])
     media: dict[str, Any] = {
         key: [
             wandb.Image(
