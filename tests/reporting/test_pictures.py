@@ -9,7 +9,7 @@ from PIL import Image
 
 from avs_lightning.data import ClipBatch
 from avs_lightning.methods import AVSMethod
-from avs_lightning.reporting.pictures import as_rgb, draw_clip, overlay, predict, wandb_media
+from avs_lightning.reporting.pictures import as_rgb, draw_clip, overlay, predict
 from avs_lightning.reporting.tables import empty_batch
 
 
@@ -62,12 +62,3 @@ def test_predictions_are_probabilities_and_leave_the_mode(batch: ClipBatch, trai
     assert ((found >= 0) & (found <= 1)).all()
     torch.testing.assert_close(found, method.eval()(batch).logits[0, :, 0].sigmoid())
     torch.testing.assert_close(predict(method.train(training), batch), found)  # no statistics have moved
-
-
-def test_wandb_gets_masks_of_every_second_and_the_sound(batch: ClipBatch) -> None:
-    media = wandb_media(batch, torch.rand(5, 32, 32), "test_clips/0")
-    assert len(media["test_clips/0"]) == 5
-    assert set(media["test_clips/0"][0]._masks) == {"ground truth", "prediction"}
-    assert type(media["test_clips/0_sound"]).__name__ == "Audio"
-    batch.waveform = None
-    assert set(wandb_media(batch, torch.rand(5, 32, 32), "test_clips/0")) == {"test_clips/0"}

@@ -1,13 +1,10 @@
-"""W&B: when it is used, that it ends with its run, and under which name it goes on."""
+"""The loggers of a run: W&B ends with it, leaves nothing where it is not wanted, and says why it cannot start."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from avs_lightning.errors import UserError
-from avs_lightning.training.loggers import has_key, wandb_mode
 
 OFFLINE = ["logger=wandb", "logger.wandb.mode=offline", "trainer.max_epochs=1", "probes=null"]
 
@@ -19,46 +16,6 @@ def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path / ".netrc"
-
-
-def test_without_a_key_it_is_offline(no_key: Path) -> None:
-    assert not has_key()
-    assert wandb_mode(None) == "offline"
-
-
-def test_a_key_in_the_environment(no_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    assert wandb_mode(None) == "online"
-
-
-def test_a_key_in_netrc(no_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    no_key.write_text("machine elsewhere.org login user password x\n")
-    no_key.chmod(0o600)
-    assert not has_key()
-    no_key.write_text("machine api.wandb.ai login user password x\n")
-    assert wandb_mode(None) == "online"
-    monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
-    assert wandb_mode(None) == "offline"
-    elsewhere = no_key.with_name("keys")
-    elsewhere.write_text("machine wandb.example.org login user password x\n")
-    monkeypatch.setenv("NETRC", str(elsewhere))
-    assert wandb_mode(None) == "online"
-
-
-def test_a_broken_netrc_is_no_key(no_key: Path) -> None:
-    no_key.write_text("nonsense here\n")
-    assert not has_key()
-
-
-def test_the_setting_is_stronger_than_the_environment_and_both_than_a_key(
-    no_key: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    monkeypatch.setenv("WANDB_MODE", "disabled")
-    assert wandb_mode(None) == "disabled"
-    assert wandb_mode("offline") == "offline"
-    with pytest.raises(UserError, match="online, offline, disabled"):
-        wandb_mode("dryrun")
 
 
 def test_two_runs_in_one_process_are_two_wandb_runs(
@@ -104,3 +61,16 @@ def test_a_server_that_does_not_answer(
     message = " ".join(ended.err.split())
     assert "W&B (online) cannot be started: the server does not answer" in message
     assert "logger.wandb.mode=offline" in message
+
+
+def test_of_two_processes_the_first_has_the_wandb_run(
+    no_key: Path, avs_process: Callable, tiny: list[str], tmp_path: Path
+) -> None:
+    settings = [*OFFLINE, "trainer.devices=2", "callbacks.pictures.clips=1", f"paths.output_dir={tmp_path}/run"]
+    ended = avs_process("train", *tiny, *settings)
+    assert ended.code == 0, ended.err
+    assert ended.out.count("wandb sync ") == 1
+    (run,) = (tmp_path / "run" / "wandb").glob("offline-run-*")
+    name = (tmp_path / "run" / "wandb_id.txt").read_text()
+    assert (run / f"run-{name}.wandb").stat().st_size > 0
+    assert not list(tmp_path.glob("wandb")), "the second process has started one of its own"

@@ -15,6 +15,7 @@ from avs_lightning.data import ClipBatch, collate_clips
 from avs_lightning.data.pictures import denormalise
 from avs_lightning.data.probes import mute
 from avs_lightning.methods import SegmentationMethod
+from avs_lightning.reporting.wandb_media import clip_media
 
 
 class ClipPictures(Callback):
@@ -30,6 +31,7 @@ class ClipPictures(Callback):
         self.folder = folder
         self.clips = clips
         self.every_n_epochs = every_n_epochs
+        self.heard: set[str] = set()  # a clip's sound stays what it is, and is logged once
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or (trainer.current_epoch + 1) % self.every_n_epochs:
@@ -49,12 +51,15 @@ class ClipPictures(Callback):
         chosen = np.unique(np.linspace(0, len(dataset) - 1, self.clips).round().astype(int))
         for number, index in enumerate(chosen):
             batch = collate_clips([dataset[int(index)]])
-            truth, deaf = predict(method, batch), predict(method, mute(batch))
+            found = {"prediction": predict(method, batch), "muted": predict(method, mute(batch))}
             self.folder.mkdir(parents=True, exist_ok=True)
-            draw_clip(batch, {"prediction": truth, "muted": deaf}, self.folder / f"{name}_{number}.png")
+            draw_clip(batch, found, self.folder / f"{name}_{number}.png")
             for logger in trainer.loggers:
                 if isinstance(logger, WandbLogger):
-                    logger.experiment.log(wandb_media(batch, truth, f"{split}_clips/{number}"), commit=False)
+                    key = f"{split}_clips/{number}"  # one panel, whichever the epoch and whichever the run
+                    media = clip_media(batch, found, key, sound=key not in self.heard)
+                    logger.experiment.log(media, commit=False)  # goes into the row of this epoch's scores
+                    self.heard.add(key)
 
 
 @torch.no_grad()
@@ -122,35 +127,3 @@ def overlay(image: np.ndarray, mask: Tensor | None, colour: Sequence[float]) -> 
         return image * 0.35
     inside = np.asarray(mask)[..., None]
     return np.where(inside, 0.5 * image + 0.5 * np.asarray(colour), 0.35 * image)
-
-
-def wandb_media(batch: ClipBatch, probabilities: Tensor, key: str) -> dict[str, Any]:
-    """Return mask overlays of every second, and the sound, for `wandb.log`."""
-    import wandb
-
-    classes = {0: "background", 1: "sounding"}
-    images = as_rgb(batch.images[0])
-    media: dict[str, Any] = {
-        key: [
-            wandb.Image(
-                (images[t] * 255).astype(np.uint8),
-                caption=f"{batch.ids[0]}, second {t + 1}",
-                masks={
-                    "ground truth": {
-                        "mask_data": batch.masks[0, t, 0].cpu().numpy().astype(np.uint8),
-                        "class_labels": classes,
-                    },
-                    "prediction": {
-                        "mask_data": (probabilities[t] > 0.5).numpy().astype(np.uint8),
-                        "class_labels": classes,
-                    },
-                },
-            )
-            for t in range(len(images))
-        ]
-    }
-    if batch.waveform is not None:
-        media[f"{key}_sound"] = wandb.Audio(
-            batch.waveform[0].cpu().numpy(), sample_rate=batch.rate, caption=batch.ids[0]
-        )
-    return media

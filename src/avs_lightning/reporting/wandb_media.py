@@ -1,0 +1,167 @@
+"""What W&B shows of a run beside its curves: clips with masks and sound, tables of clips, charts of the test scores."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from torch import Tensor
+
+from avs_lightning.data import ClipBatch
+from avs_lightning.data.pictures import denormalise
+
+CLASSES = {0: "background", 1: "sounding"}
+MASKS = {"ground truth": "truth", "prediction": "prediction", "muted": "muted"}  # our names: those of clips/index.json
+PROTOCOL = "frame"
+
+
+def clip_media(batch: ClipBatch, predictions: Mapping[str, Tensor], key: str, sound: bool = True) -> dict[str, Any]:
+    """Return what `run.log` takes of one clip: its frames, in order, with masks to switch on and off, and its sound.
+
+    Args:
+        batch: a batch of one clip.
+        predictions: probabilities [T, H, W] by the name of their mask.
+        key: the panel; logged again later, it has a slider over the epochs. The sound is at `<key>_sound`.
+        sound: with the sound, where the batch has one.
+    """
+    import wandb
+
+    frames = (denormalise(batch.images[0].cpu().float()).permute(0, 2, 3, 1).numpy() * 255).astype(np.uint8)
+    panel = []
+    for second, frame in enumerate(frames):
+        masks = {name: (found[second] > 0.5).numpy() for name, found in predictions.items()}
+        if batch.labelled[0, second]:
+            masks = {"ground truth": batch.masks[0, second, 0].cpu().numpy() > 0.5, **masks}
+        panel.append(with_masks(frame, masks, f"{batch.ids[0]}, second {second + 1}"))
+    media: dict[str, Any] = {key: panel}
+    if sound and batch.waveform is not None:
+        waveform = batch.waveform[0].cpu().numpy()
+        media[f"{key}_sound"] = wandb.Audio(waveform, sample_rate=batch.rate, caption=batch.ids[0])
+    return media
+
+
+def with_masks(frame: np.ndarray | Path, masks: Mapping[str, np.ndarray], caption: str | None = None) -> Any:
+    """Return a `wandb.Image` of a frame (RGB of bytes, or its file) with binary masks [H, W] over it."""
+    import wandb
+
+    over = {name: {"mask_data": mask.astype(np.uint8), "class_labels": CLASSES} for name, mask in masks.items()}
+    return wandb.Image(str(frame) if isinstance(frame, Path) else frame, caption=caption, masks=over or None)
+
+
+def log_results(run: Any, folder: Path) -> None:
+    """Log what a run folder holds at the end of the run: scores, cost and test clips. What it lacks is left out.
+
+    Args:
+        run: the `wandb.Run`.
+        folder: the run folder.
+    """
+    with staged_in(folder / "wandb"):
+        log_scores(run, folder)
+        log_clip_table(run, folder)
+
+
+def log_scores(run: Any, folder: Path) -> None:
+    """Log the best epoch and the cost as summary values, and charts of the scores by sound and by second."""
+    file = folder / "metrics.json"
+    if not file.exists():
+        return
+    results = json.loads(file.read_text())
+    run.summary.update(
+        {f"{part}/{name}": value for part in ("best", "cost") for name, value in results.get(part, {}).items()}
+    )
+    if results.get("scores"):
+        run.log(score_charts(results["scores"]))
+
+
+def score_charts(scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Return a table of all scores, the mIoU by sound as bars, and the IoU by second as a line a sound.
+
+    Args:
+        scores: per set of sounds ("true" and the probes) the scores by `metric_protocol`.
+    """
+    import wandb
+
+    names = list(next(iter(scores.values())))
+    charts: dict[str, Any] = {
+        "scores/all": wandb.Table(["sound", *names], [[sound, *map(row.get, names)] for sound, row in scores.items()])
+    }
+    main = f"miou_{PROTOCOL}"
+    if main in names:
+        table = wandb.Table(["sound", main], [[sound, row[main]] for sound, row in scores.items()])
+        title = f"mIoU by sound (protocol {PROTOCOL})"
+        charts["scores/miou_by_sound"] = wandb.plot.bar(table, "sound", main, title, split_table=True)
+    seconds = [name for name in names if name.startswith("miou_second_")]
+    if seconds:
+        lines = [[row.get(name) for name in seconds] for row in scores.values()]
+        charts["scores/iou_by_second"] = wandb.plot.line_series(
+            list(range(1, len(seconds) + 1)), lines, list(scores), "IoU by second of the clip", "second", True
+        )
+    return charts
+
+
+def log_clip_table(run: Any, folder: Path) -> None:
+    """Log the clips of `folder`/clips/index.json with frames, masks and sound, and the scores in clips.csv of all."""
+    import wandb
+
+    tables = {}
+    index, every = folder / "clips" / "index.json", folder / "clips.csv"
+    if index.exists():
+        tables["test_clips"] = clip_table(index.parent, json.loads(index.read_text()))
+    if every.exists():
+        rows = pd.read_csv(every, dtype={"id": str, "category": str}, keep_default_na=False)
+        scores = [str(name) for name in rows.columns if name not in ("id", "category")]
+        rows[scores] = rows[scores].apply(pd.to_numeric, errors="coerce")  # empty where a second is not labelled
+        tables["test_clips_all"] = wandb.Table(dataframe=rows)
+    if tables:
+        run.log(tables)
+
+
+def clip_table(folder: Path, clips: list[dict[str, Any]]) -> Any:
+    """Return a `wandb.Table` of clips: a row a clip, its scores, a column a second of frame and masks, its sound.
+
+    Args:
+        folder: where the files lie.
+        clips: entries of clips/index.json.
+    """
+    import wandb
+
+    seconds = max((len(clip["frames"]) for clip in clips), default=0)
+    columns = [f"second {second + 1}" for second in range(seconds)]
+    table = wandb.Table(["id", "category", "why", "mIoU", "F", "FPR", *columns, "sound"], allow_mixed_types=True)
+    for clip in clips:
+        cells: list[Any] = [None] * seconds
+        for second, frame in enumerate(clip["frames"]):
+            files = {name: (clip.get(key) or [])[second : second + 1] for name, key in MASKS.items()}
+            cells[second] = with_masks(
+                folder / frame, {name: read_mask(folder / f[0]) for name, f in files.items() if f and f[0]}
+            )
+        scores = [clip["miou"], clip["fscore"], clip["false_positive_rate"]]
+        sound = wandb.Audio(str(folder / clip["sound"]), caption=clip["id"]) if clip.get("sound") else None
+        table.add_data(clip["id"], clip["category"], clip["why"], *scores, *cells, sound)
+    return table
+
+
+def read_mask(file: Path) -> np.ndarray:
+    """Read a mask picture (white: on) as booleans [H, W]."""
+    return np.asarray(Image.open(file).convert("L")) > 127
+
+
+@contextmanager
+def staged_in(folder: Path) -> Iterator[None]:
+    """Let W&B keep a table's files in `folder`, with the run, until they are uploaded; its default is the user's home.
+
+    WANDB_DATA_DIR is stronger.
+    """
+    if "WANDB_DATA_DIR" in os.environ:
+        yield
+        return
+    os.environ["WANDB_DATA_DIR"] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["WANDB_DATA_DIR"]

@@ -1,0 +1,132 @@
+"""A run's Weights & Biases run: whether there is one, its id, what its workspace shows, and its end."""
+
+import netrc
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+from avs_lightning.data.probes import NAMES
+from avs_lightning.errors import UserError
+from avs_lightning.reporting.console import console
+from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.training.whole_files import replacing
+
+MODES = ("online", "offline", "disabled")
+STEP, EPOCH = "trainer/global_step", "epoch"  # the axes, under the names that Lightning logs
+TAG_LENGTH = 64  # W&B refuses longer ones
+
+
+class Dashboard(WandbLogger):
+    """Lightning's logger, less the method's arguments: the run's configuration, which W&B has whole, holds them."""
+
+    def log_hyperparams(self, params: Any) -> None:
+        """Nothing."""
+
+
+def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
+    """Start the W&B run (a `wandb.Run`) under an id that is kept in the folder, so that resuming goes on in it.
+
+    The agent of a W&B sweep names its run in WANDB_RUN_ID; that one is taken.
+
+    Raises:
+        UserError: W&B cannot be started.
+    """
+    import wandb
+
+    options, kept = cfg.logger.wandb, folder.path / "wandb_id.txt"
+    known = kept.read_text().strip() if kept.exists() else None
+    try:
+        run = wandb.init(
+            project=options.project,
+            entity=options.get("entity"),
+            name=options.get("name") or cfg.name,
+            group=options.get("group"),
+            job_type=options.get("job_type") or ("train" if is_training(cfg) else "eval"),
+            tags=[str(tag)[:TAG_LENGTH] for tag in options.get("tags") or []],
+            notes=options.get("notes"),
+            dir=folder.path,
+            id=os.environ.get("WANDB_RUN_ID") or known or secrets.token_hex(4),
+            resume="allow",
+            mode=mode,  # type: ignore[arg-type]
+            config=OmegaConf.to_container(cfg, resolve=True),  # type: ignore[arg-type]
+            settings=wandb.Settings(silent=True),
+        )
+    except (wandb.Error, ValueError) as error:  # the latter of its settings, from WANDB_* too
+        raise UserError(
+            f"W&B ({mode}) cannot be started: {error}; log in (wandb login), or go without a server "
+            "(logger.wandb.mode=offline), or without W&B (logger=csv)"
+        ) from error
+    if run.id != known:
+        with replacing(kept) as file:
+            file.write(run.id.encode())
+    define_metrics(run, cfg)
+    if mode == "online":
+        console.print(f"W&B: {run.url}", soft_wrap=True)
+    return run
+
+
+def is_training(cfg: DictConfig) -> bool:
+    """Tell a training from an evaluation, which has a checkpoint to test."""
+    return "checkpoint" not in cfg
+
+
+def define_metrics(run: Any, cfg: DictConfig) -> None:
+    """Give every curve its axis and its summary, and leave out those that are a single point.
+
+    Scores of training are summarised by their best epoch, losses by their lowest; the test scores are summary values,
+    which the charts at the end of the run bring together (`avs_lightning.reporting.wandb_media`).
+    """
+    for axis in (STEP, EPOCH):
+        run.define_metric(axis, hidden=True)
+    split = cfg.get("split") or "test"
+    for sounds in (split, *(f"{split}_{probe}" for probe in NAMES)):
+        run.define_metric(f"{sounds}/*", hidden=True)
+    if not is_training(cfg):
+        return
+    # W&B takes the first pattern that fits, whatever its length, but a whole name before any: patterns may not overlap.
+    run.define_metric("train/*", step_metric=STEP)
+    for name in ("train/loss", "train/loss_step", "train/loss_epoch"):
+        run.define_metric(name, step_metric=STEP, summary="min")
+    run.define_metric("lr-*", step_metric=STEP)
+    for name in ("val/miou_*", "val/fscore_*"):
+        run.define_metric(name, step_metric=EPOCH, summary="max")
+    run.define_metric("val/false_positive_rate", step_metric=EPOCH)
+    run.define_metric("val_clips/*", step_metric=EPOCH)
+    run.define_metric("cost/*", step_metric=EPOCH)
+
+
+def wandb_mode(asked: str | None) -> str:
+    """Return online, offline or disabled: as configured, else WANDB_MODE, else online where there is a key."""
+    mode = asked or os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
+    if mode not in MODES:
+        raise UserError(f"logger.wandb.mode={mode} is unknown; it is one of {', '.join(MODES)}")
+    return mode
+
+
+def has_key() -> bool:
+    """Say whether W&B's key is in the environment or in .netrc; asks no server and nobody."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    try:
+        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def finish_wandb(loggers: Sequence[Logger], failed: bool = False) -> str | None:
+    """End the W&B run (Lightning never does: the next one would write into it); return the line that uploads it."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            run = logger.experiment
+            run.finish(exit_code=int(failed))
+            # A resumed run has left a folder each time; wandb uploads them in order.
+            folders = sorted(Path(run.dir).parents[1].glob(f"offline-run-*-{run.id}"))
+            return f"wandb sync {' '.join(map(str, folders))}" if run.offline else None
+    return None
