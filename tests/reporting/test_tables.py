@@ -22,18 +22,24 @@ def test_scores_stand_with_their_metric_protocol_and_sound() -> None:
             "fscore_frame": 0.9876,
             "miou_dataset": 0.1,
             "fscore_dataset": 0.2,
+            "false_positive_rate": 0.0625,
         },
         "muted": {"miou_frame": 0.01, "fscore_frame": 0.02},
+        "offscreen": {"miou_frame": 0.03, "fscore_frame": 0.04, "false_positive_rate": 1.0},
     }
     text = printed(scores_table(scores, "best, test split"))
     assert "best, test split" in text
     rows = [" ".join(line.split()) for line in text.splitlines()]
     for words in (
-        "│ its own │ reference (released scripts: mean over batches of 4 clips) │ 50.00 │ 0.250 │",
-        "│ │ frame (exact mean over frames) │ 43.21 │ 0.988 │",
-        "│ │ dataset (all pixels at once) │ 10.00 │ 0.200 │",
+        "│ its own │ reference │ 50.00 │ 0.250 │ │",
+        "│ │ frame │ 43.21 │ 0.988 │ 6.25 │",
+        "│ │ dataset │ 10.00 │ 0.200 │ │",
+        "│ off screen │ frame │ 3.00 │ 0.040 │ 100.00 │",
     ):
         assert words in rows
+    words = " ".join(text.split())
+    assert "reference: released scripts, mean over batches of 4 clips" in words
+    assert "FPR: background pixels wrongly switched on" in words
     assert sum("0.020" in row for row in rows) == 1
     assert any("mIoU %" in row and "F-score" in row for row in rows)
 

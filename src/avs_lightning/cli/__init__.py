@@ -13,6 +13,8 @@ COMMANDS = {
     "train": "train a network, then test its best checkpoint (avs train data=ms3 encoder=pvt_v2_b5)",
     "eval": "test a checkpoint (avs eval checkpoint=FILE)",
     "data": "make the synthetic AVSBench, check or count a data set (avs data make|check|stats)",
+    "study": "run a study with a name, and set its table beside the paper's (avs study run table_a1 data=synthetic)",
+    "report": "write the HTML report of a study, a sweep or a run (avs report NAME)",
     "demo": "train without fusion, with the paper's and with scope=frame on synthetic clips, and compare",
     "bench": "measure what the exact forms save, and the data loader",
 }

@@ -1,6 +1,7 @@
 """`avs eval`."""
 
 import json
+import re
 from typing import Any
 
 from omegaconf import DictConfig
@@ -10,7 +11,7 @@ from avs_lightning.cli.hydra_app import run
 
 def main(argv: list[str]) -> int:
     """Evaluate a checkpoint, by default on the data it was trained on."""
-    return run("eval", with_training_data(argv), task)
+    return run("eval", without_plus(argv), task, prepare=with_training_data)
 
 
 def task(cfg: DictConfig) -> None:
@@ -18,6 +19,11 @@ def task(cfg: DictConfig) -> None:
     from avs_lightning.training.evaluate import evaluate
 
     evaluate(cfg)
+
+
+def without_plus(argv: list[str]) -> list[str]:
+    """Take `+probes=...` for `probes=...`: the setting is there already, which Hydra would refuse."""
+    return [re.sub(r"^\+(probes|probe_sounds)=", r"\1=", argument) for argument in argv]
 
 
 def with_training_data(argv: list[str]) -> list[str]:

@@ -1,6 +1,5 @@
 """Hydra, with messages for people and a command line that a run's other processes can repeat."""
 
-import logging
 import os
 import re
 import secrets
@@ -14,50 +13,54 @@ import hydra
 from hydra import compose, initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from avs_lightning.allocator import keep_freed_memory
+from avs_lightning.cli.sweep import CellLauncher
+from avs_lightning.cli.sweep import register as register_launcher
 from avs_lightning.cli.values import check_values
 from avs_lightning.errors import UserError, near_matches
 
-log = logging.getLogger(__name__)
 CONFIG_MODULE = "avs_lightning.conf"
 FROM_RUN_FOLDER = ["hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none"]
 
 
-def run(command: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) -> int:
-    """Compose the configuration of `avs <command>` from `argv` and hand it to `task`.
+def run(
+    command: str,
+    argv: Sequence[str],
+    task: Callable[[DictConfig], Any],
+    prepare: Callable[[list[str]], list[str]] = list,
+) -> int:
+    """Compose the configuration of `avs <command>` from `argv` and hand it to `task`; a sweep (-m) goes to its cells.
+
+    Args:
+        command: "train" or "eval".
+        argv: the command line.
+        task: what one run does.
+        prepare: turns a run's overrides into those to compose.
 
     Raises:
         UserError: a configuration that does not compose, with near matches for a mistyped key.
     """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come here instead of being printed with their stack
-    OmegaConf.register_new_resolver("run_suffix", lambda: secrets.token_hex(2), replace=True)
-    offer_any_encoder(argv)
-    keep_freed_memory()
+    set_up_hydra(argv)
     called = list(sys.argv)
-    jobs: list[list[str]] = []
-    failures: dict[int, Exception] = {}
+    failures: list[Exception] = []
 
     def job(cfg: DictConfig) -> None:
-        jobs.append(list(HydraConfig.get().overrides.task))
         try:
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                refuse_devices_in_multirun(cfg, command)
             check_values(cfg)
             OmegaConf.resolve(cfg)
             cfg.paths.output_dir = str(Path(cfg.paths.output_dir).resolve())
             # Lightning starts the other processes of a run by this command line: they read the run's configuration.
             sys.argv = [called[0], command, *from_run_folder(Path(cfg.paths.output_dir))]
             task(cfg)
-        except Exception as error:  # Hydra would print its own lines about it; the next cell of a multirun goes on
-            failures[len(jobs) - 1] = error
+        except Exception as error:  # Hydra would print its own lines about it
+            failures.append(error)
 
-    sys.argv = [f"avs {command}", *argv]
+    CellLauncher.prepare = staticmethod(prepare)  # type: ignore[assignment]
+    sys.argv = [f"avs {command}", *(argv if is_multirun(argv) else prepare(list(argv)))]
     try:
         hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=command)(job)()
     except (HydraException, OmegaConfBaseException) as error:
@@ -66,23 +69,23 @@ def run(command: str, argv: Sequence[str], task: Callable[[DictConfig], Any]) ->
         return stop.code if isinstance(stop.code, int) else 1
     finally:
         sys.argv = called
-    if len(jobs) > 1 and failures:
-        raise failed_cells(failures, jobs, command)
-    for failure in failures.values():
+    for failure in failures:
         raise explained(failure, command) from failure
     return 0
 
 
-def failed_cells(failures: dict[int, Exception], cells: list[list[str]], command: str) -> UserError:
-    """Bring what went wrong in a multirun into one message, each cell by the settings that it has for itself."""
-    shared = set.intersection(*map(set, cells))
-    lines = [f"{len(failures)} of {len(cells)} cells failed:"]
-    for number, failure in failures.items():
-        error, name = explained(failure, command), " ".join(text for text in cells[number] if text not in shared)
-        if not isinstance(error, UserError):
-            log.error("the cell %s failed", name, exc_info=failure)
-        lines.append(f"  {name}: {error if isinstance(error, UserError) else repr(error)}")
-    return UserError("\n".join(lines))
+def set_up_hydra(argv: Sequence[str]) -> None:
+    """Give Hydra what our configurations name: resolvers, the launcher of cells, any timm backbone in `argv`."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed with their stack
+    OmegaConf.register_new_resolver("run_suffix", lambda: secrets.token_hex(2), replace=True, use_cache=True)
+    register_launcher()
+    offer_any_encoder(argv)
+    keep_freed_memory()
+
+
+def is_multirun(argv: Sequence[str]) -> bool:
+    """Say whether a command line asks for a sweep."""
+    return any(text in ("-m", "--multirun") for text in argv)
 
 
 def explained(error: Exception, command: str) -> Exception:
@@ -110,15 +113,6 @@ def offer_any_encoder(argv: Sequence[str]) -> None:
             if not (files(CONFIG_MODULE) / "encoder" / f"{name}.yaml").is_file():
                 node = {"name": name, "weights": "imagenet", "frozen": False}
                 ConfigStore.instance().store(group="encoder", name=name, node=node)
-
-
-def refuse_devices_in_multirun(cfg: DictConfig, command: str) -> None:
-    """A sweep's jobs share one process here, and Lightning's children would re-run the whole sweep."""
-    if command == "train" and (cfg.trainer.devices != 1 or cfg.trainer.num_nodes != 1):
-        raise UserError(
-            "a multirun trains its cells one after another in one process, where several devices cannot be started "
-            "safely: run one `avs train trainer.devices=...` a cell, or give the sweep trainer.devices=1"
-        )
 
 
 def explain(error: Exception, command: str) -> str:

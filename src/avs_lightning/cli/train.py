@@ -4,13 +4,14 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from avs_lightning.cli.eval import without_plus
 from avs_lightning.cli.hydra_app import from_run_folder, run
 from avs_lightning.errors import UserError
 
 
 def main(argv: list[str]) -> int:
     """Train; `resume=RUN_FOLDER` goes on with a run by its own configuration."""
-    return run("train", with_resume(argv), task)
+    return run("train", with_resume(without_plus(argv)), task)
 
 
 def task(cfg: DictConfig) -> None:

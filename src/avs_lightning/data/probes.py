@@ -1,17 +1,24 @@
 """Audio probes: the same pictures with a sound that is not theirs. A model that listens must do worse."""
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import soundfile
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
+from avs_lightning.data.audio import read_wav
 from avs_lightning.data.clip import Clip, ClipBatch
-from avs_lightning.data.log_mel import LOG_OFFSET
+from avs_lightning.data.log_mel import LOG_OFFSET, log_mel
 from avs_lightning.errors import UserError, near_matches
 
+Probe = Callable[[Any, int], Clip]
+
 SILENCE = float(torch.tensor(LOG_OFFSET).log())
+NOISE_LEVEL = 0.1  # root mean square, of full scale; recorded sounds of frogs to aeroplanes measure 0.03 to 0.13
 
 
 def mute(batch: ClipBatch) -> ClipBatch:
@@ -30,19 +37,95 @@ def muted(dataset: Any, index: int) -> Clip:
     return replace(clip, log_mel=torch.full_like(clip.log_mel, SILENCE), waveform=silent)
 
 
+def noise(dataset: Any, index: int) -> Clip:
+    """The clip with white noise for sound, drawn by its index: the same in every run."""
+    clip: Clip = dataset[index]
+    generator = torch.Generator().manual_seed(index)
+    return with_sound(clip, NOISE_LEVEL * torch.randn(len(clip.log_mel) * clip.rate, generator=generator))
+
+
 def swapped(dataset: Any, index: int) -> Clip:
     """The clip with the sound of the clip half a data set away: the same partner whatever the batch size."""
     clip, other = dataset[index], dataset[(index + max(1, len(dataset) // 2)) % len(dataset)]
     return replace(clip, log_mel=other.log_mel, waveform=other.waveform)
 
 
-PROBES: dict[str, Callable[[Any, int], Clip]] = {"muted": muted, "swapped": swapped}
+def permuted(dataset: Any, index: int) -> Clip:
+    """The clip with its own sound, of which each second hears the one half a clip later (the second after the next)."""
+    clip: Clip = dataset[index]
+    seconds = int(clip.valid.sum())
+    order = torch.arange(len(clip.log_mel))
+    order[:seconds] = order[:seconds].roll(-max(1, seconds // 2))
+    waveform = None if clip.waveform is None else clip.waveform.unflatten(0, (len(order), -1))[order].flatten()
+    return replace(clip, log_mel=clip.log_mel[order], waveform=waveform)
+
+
+class OffScreen:
+    """The clip with a sound that is not on screen, from a folder of wav files: the k-th clip hears the k-th file.
+
+    Files may have any rate and length: a longer one is cut, a shorter one is repeated. With more clips than files the
+    files come round again.
+
+    Raises:
+        UserError: there is no such folder, it has no wav file, or one that cannot be read.
+    """
+
+    def __init__(self, folder: str | Path):
+        folder = Path(folder).expanduser()
+        if not folder.is_dir():
+            raise UserError(f"probe_sounds={folder}: there is no such folder; give one that holds wav files")
+        self.files = sorted(file for file in folder.iterdir() if file.suffix.lower() == ".wav")
+        if not self.files:
+            raise UserError(f"probe_sounds={folder}: the folder holds no wav file (*.wav)")
+        for file in self.files:
+            read_wav(file, seconds=0.1)  # a damaged one is told now, not after the training
+
+    def __call__(self, dataset: Any, index: int) -> Clip:
+        clip: Clip = dataset[index]
+        file, seconds = self.files[index % len(self.files)], len(clip.log_mel)
+        waveform = read_wav(file, clip.rate, seconds)
+        heard = waveform[: max(1, round(soundfile.info(file).duration * clip.rate))]
+        return with_sound(clip, heard.repeat(-(-len(waveform) // len(heard)))[: len(waveform)])
+
+
+def with_sound(clip: Clip, waveform: Tensor) -> Clip:
+    """Return the clip with another waveform [S], at the clip's rate, and the log-mel patches of that."""
+    return replace(clip, log_mel=log_mel(waveform, clip.rate, len(clip.log_mel)), waveform=waveform)
+
+
+PROBES: dict[str, Probe] = {"muted": muted, "noise": noise, "swapped": swapped, "permuted": permuted}
+OFFSCREEN = "offscreen"
+NAMES = (*PROBES, OFFSCREEN)
+
+
+def chosen_probes(probes: str | Sequence[str] | None, sounds: str | Path | None = None) -> dict[str, Probe]:
+    """Return the probes that the setting `probes` names.
+
+    Args:
+        probes: "all", "none", None, a name or a list of names; "all" has "offscreen" where there are `sounds`.
+        sounds: a folder of wav files for "offscreen" (the setting `probe_sounds`).
+
+    Raises:
+        UserError: there is no such probe; "offscreen" is asked for without `sounds`, or these are not usable.
+    """
+    asked = [probes] if isinstance(probes, str) else list(probes or [])
+    if asked == ["none"]:
+        asked = []
+    if "all" in asked:
+        asked = [*PROBES, *([OFFSCREEN] if sounds is not None else []), *(name for name in asked if name != "all")]
+    for name in asked:
+        if name not in NAMES:
+            known = f"there are {', '.join(NAMES)}, and all or none of them"
+            raise UserError(f"there is no audio probe {name!r}; {known}{near_matches(str(name), NAMES)}")
+    if OFFSCREEN in asked and sounds is None:
+        raise UserError("the audio probe 'offscreen' needs sounds: probe_sounds=FOLDER (of wav files), or leave it out")
+    return {name: PROBES.get(name) or OffScreen(str(sounds)) for name in asked}
 
 
 class ProbedDataset(Dataset[Clip]):
     """A data set whose clips have been given another sound."""
 
-    def __init__(self, dataset: Sized, probe: Callable[[Any, int], Clip]):
+    def __init__(self, dataset: Sized, probe: Probe):
         self.dataset = dataset
         self.probe = probe
 
@@ -51,14 +134,3 @@ class ProbedDataset(Dataset[Clip]):
 
     def __getitem__(self, index: int) -> Clip:
         return self.probe(self.dataset, index)
-
-
-def probe_dataset(dataset: Sized, name: str) -> ProbedDataset:
-    """Return `dataset` heard through the probe `name`.
-
-    Raises:
-        UserError: there is no such probe.
-    """
-    if name not in PROBES:
-        raise UserError(f"there is no audio probe {name!r}; there are {', '.join(PROBES)}{near_matches(name, PROBES)}")
-    return ProbedDataset(dataset, PROBES[name])

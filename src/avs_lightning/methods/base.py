@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from avs_lightning.data import ClipBatch
 from avs_lightning.errors import UserError
 from avs_lightning.methods.optimizers import build_optimizer
-from avs_lightning.metrics import SegmentationScores
+from avs_lightning.metrics import ClipScores, SegmentationScores
 from avs_lightning.models import NetworkOutput
 
 
@@ -22,7 +22,10 @@ class SegmentationMethod(pl.LightningModule):
 
     Args:
         optimizer: plain values for `build_optimizer` (name, lr, weight_decay, scheduler, warmup_steps).
-        test_sets: the names of the test dataloaders, in order; their scores are logged under these names.
+
+    Attributes:
+        test_scores: by the name of each test dataloader, in order (`set_test_sets`); scores are logged under it.
+        clip_scores: after a test, by the same names, the scores of each clip by itself.
     """
 
     def __init__(self, optimizer: Mapping[str, Any]):
@@ -30,6 +33,7 @@ class SegmentationMethod(pl.LightningModule):
         self.optimizer_options = dict(optimizer)
         self.val_scores = SegmentationScores()
         self.test_scores = nn.ModuleDict()
+        self.clip_scores: dict[str, ClipScores] = {}
         self.set_test_sets(["test"])
 
     @abstractmethod
@@ -43,6 +47,7 @@ class SegmentationMethod(pl.LightningModule):
     def set_test_sets(self, names: list[str]) -> None:
         """Name the test dataloaders that are to come."""
         self.test_scores = nn.ModuleDict({name: SegmentationScores() for name in names})
+        self.clip_scores = {}
 
     def on_train_epoch_start(self) -> None:
         # An epoch's randomness hangs on (seed, epoch, rank) alone, so that a resumed run repeats an uninterrupted one.
@@ -78,10 +83,14 @@ class SegmentationMethod(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         for name, scores in self.test_scores.items():
+            assert isinstance(scores, SegmentationScores)
+            self.clip_scores[name] = scores.per_clip()
             self._log_scores(name, scores)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["avs_method"] = type(self).__name__
+        if (reached := self.trainer.callback_metrics.get("val/miou_frame")) is not None:
+            checkpoint["avs_val_miou_frame"] = reached.item()
         data = type(self.trainer.datamodule)  # type: ignore[attr-defined]
         checkpoint["avs_datamodule"] = f"{data.__module__}.{data.__qualname__}"
 

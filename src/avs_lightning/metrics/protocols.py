@@ -76,7 +76,7 @@ def fscore_of(counts: FrameCounts, protocol: str = "reference", batch_clips: int
     if protocol == "dataset":
         scored = _scored(counts)
         totals = scored.correct_at.sum(0), scored.predicted_at.sum(0), scored.foreground.sum()
-        return _f_curve(*totals).max().float()
+        return f_curves(*totals).max().float()
     return _mean_over_batches(counts, protocol, batch_clips, _best_of_mean_curve)
 
 
@@ -90,10 +90,22 @@ def frame_ious(counts: FrameCounts) -> Tensor:
 
 def false_positive_rate(counts: FrameCounts) -> Tensor:
     """Return the share of background pixels that are switched on, averaged over frames that have any; else 0."""
-    scored = _scored(counts)
-    background = (scored.pixels - scored.foreground).double()
-    rates = ((scored.predicted - scored.correct) / background)[background > 0]
+    rates = false_positives(_scored(counts))
+    rates = rates[~rates.isnan()]
     return (rates.sum() / max(len(rates), 1)).float()
+
+
+def false_positives(counts: FrameCounts) -> Tensor:
+    """Return each frame's share of background pixels that are switched on, float64; NaN where it has no background."""
+    background = (counts.pixels - counts.foreground).double()
+    return torch.where(background > 0, (counts.predicted - counts.correct) / background, torch.nan)
+
+
+def f_curves(correct: Tensor, predicted: Tensor, foreground: Tensor) -> Tensor:
+    """Return F-scores with beta^2 = 0.3, float64, from numbers of pixels that broadcast; 0 where nothing is correct."""
+    precision = correct.double() / (predicted.double() + 1e-20)
+    recall = correct.double() / (foreground.double() + 1e-20)
+    return ((1 + BETA_SQUARED) * precision * recall / (BETA_SQUARED * precision + recall)).nan_to_num()
 
 
 def _mean_over_batches(
@@ -133,10 +145,4 @@ def _best_of_mean_curve(frames: FrameCounts) -> Tensor:
     frames = frames[frames.foreground > 0]
     if len(frames.foreground) == 0:
         return torch.zeros((), dtype=torch.float64, device=frames.foreground.device)
-    return _f_curve(frames.correct_at, frames.predicted_at, frames.foreground[:, None]).mean(0).max()
-
-
-def _f_curve(correct: Tensor, predicted: Tensor, foreground: Tensor) -> Tensor:
-    precision = correct.double() / (predicted.double() + 1e-20)
-    recall = correct.double() / (foreground.double() + 1e-20)
-    return ((1 + BETA_SQUARED) * precision * recall / (BETA_SQUARED * precision + recall)).nan_to_num()
+    return f_curves(frames.correct_at, frames.predicted_at, frames.foreground[:, None]).mean(0).max()

@@ -16,6 +16,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from avs_lightning.errors import UserError
 from avs_lightning.metrics.counts import FrameCounts, count_frames
+from avs_lightning.metrics.per_clip import ClipScores, mean_where, score_clips
 from avs_lightning.metrics.protocols import PROTOCOLS, Protocol, false_positive_rate, frame_ious, fscore_of, miou_of
 
 
@@ -114,19 +115,14 @@ class SegmentationScores(ClipMetric):
         scores |= {f"fscore_{protocol}": fscore_of(counts, protocol, self.batch_clips) for protocol in PROTOCOLS}
         return scores | {"false_positive_rate": false_positive_rate(counts)}
 
-    def per_clip(self) -> tuple[Tensor, Tensor]:
-        """Return the clips' indices [n] and each one's mean IoU over labelled frames [n]; NaN where it has none."""
-        indices, counts = self.counts()
-        return indices, _mean_where(counts.labelled, frame_ious(counts), dim=1)
+    def per_clip(self) -> ClipScores:
+        """Return the scores of each clip by itself, in the data set's order."""
+        return score_clips(*self.counts())
 
     def per_second(self) -> Tensor:
         """Return the mean IoU of each clip's k-th frame over all clips, [T]; NaN where no clip labels it."""
         _, counts = self.counts()
-        return _mean_where(counts.labelled, frame_ious(counts), dim=0)
-
-
-def _mean_where(kept: Tensor, values: Tensor, dim: int) -> Tensor:
-    return (torch.where(kept, values, 0).sum(dim) / kept.sum(dim)).float()
+        return mean_where(counts.labelled, frame_ious(counts), dim=0)
 
 
 def _gather(rows: Tensor, group: Any = None) -> list[Tensor]:

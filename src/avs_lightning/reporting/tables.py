@@ -11,36 +11,51 @@ from avs_lightning.data import ClipBatch
 from avs_lightning.methods import SegmentationMethod
 
 PROTOCOLS = {
-    "reference": "released scripts: mean over batches of 4 clips",
+    "reference": "released scripts, mean over batches of 4 clips",
     "frame": "exact mean over frames",
     "dataset": "all pixels at once",
 }
-SOUNDS = {"true": "its own", "muted": "silence", "swapped": "another clip's", "noise": "white noise"}
+SOUNDS = {
+    "true": "its own",
+    "muted": "silence",
+    "noise": "white noise",
+    "swapped": "another clip's",
+    "permuted": "its own, seconds permuted",
+    "offscreen": "off screen",
+}
 
 
 def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Table:
     """Lay out scores: a row per sound and protocol, with each metric named.
 
+    FPR is the share of background pixels that are wrongly switched on, a mean over frames, and so stands by `frame`.
+
     Args:
         scores: per set of sounds ("true", "muted", ...) the values by `metric_protocol`, as fractions.
         title: what was tested on what.
     """
-    table = Table(title=title, title_style="bold", header_style="bold")
+    meanings = [f"{protocol}: {meaning}" for protocol, meaning in PROTOCOLS.items()]
+    caption = "; ".join([*meanings, "FPR: background pixels wrongly switched on, mean over frames"])
+    table = Table(title=title, caption=caption, title_style="bold", header_style="bold")
     for name in ("sound", "protocol"):
         table.add_column(name)
-    for name in ("mIoU %", "F-score"):
+    for name in ("mIoU %", "F-score", "FPR %"):
         table.add_column(name, justify="right")
     for sound, values in scores.items():
-        for i, (protocol, meaning) in enumerate(PROTOCOLS.items()):
+        name = SOUNDS.get(sound, sound)
+        for protocol in PROTOCOLS:
             miou, fscore = values.get(f"miou_{protocol}"), values.get(f"fscore_{protocol}")
             if miou is None or fscore is None:
                 continue
+            wrong = values.get("false_positive_rate") if protocol == "frame" else None
             table.add_row(
-                SOUNDS.get(sound, sound) if i == 0 else "",
-                f"{protocol} ({meaning})",
+                name,
+                protocol,
                 f"{100 * miou:.2f}",
                 f"{fscore:.3f}",
+                "" if wrong is None else f"{100 * wrong:.2f}",
             )
+            name = ""
         table.add_section()
     return table
 

@@ -1,5 +1,8 @@
 """Evaluation of a checkpoint, with the true sound and with false ones."""
 
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +10,8 @@ import pytorch_lightning as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from avs_lightning.data.probes import probe_dataset
+from avs_lightning.data.fingerprint import dataset_fingerprint
+from avs_lightning.data.probes import Probe, ProbedDataset, chosen_probes
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import load_method
@@ -33,6 +37,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         raise UserError("this checkpoint does not say what it was trained on: name a data set (data=s4, data=ms3, ...)")
     if cfg.split not in SPLITS:
         raise UserError(f"split={cfg.split} is unknown; it is one of {', '.join(SPLITS)}")
+    probes = asked_probes(cfg)
     folder = RunFolder(Path(cfg.paths.output_dir).resolve())
     if is_first_process():
         folder.check_free()
@@ -42,17 +47,23 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     datamodule = instantiate(cfg.data, _convert_="all")
     if is_first_process():
         console.print(network_table(method, cfg.data.image_size))
-        folder.open(cfg)
-    with explained_stops(folder), run_loggers(cfg, folder) as loggers:
-        trainer = build_trainer(cfg, folder, loggers)
+    with ExitStack() as stack:
+        if is_first_process():
+            stack.enter_context(folder.locked())
+            folder.check_free()  # again: another process may have had it in the meantime
+            folder.open(cfg)
+        stack.enter_context(explained_stops(folder))
+        loggers = stack.enter_context(run_loggers(cfg, folder))
+        trainer = build_trainer(cfg, folder, loggers, test_sets=1 + len(probes))
         result = {
             "name": cfg.name,
             "data": cfg.data.name,
             "split": cfg.split,
             "checkpoint": str(cfg.checkpoint),
-            "scores": test_scores(trainer, method, datamodule, cfg.split, list(cfg.probes or [])),
+            "scores": test_scores(trainer, method, datamodule, cfg.split, probes),
         }
         if trainer.is_global_zero:
+            result |= provenance(folder, datamodule)
             folder.write_metrics(result)
             title = f"{Path(cfg.checkpoint).name}, {cfg.split} split of {cfg.data.name}"
             console.print(scores_table(result["scores"], title))
@@ -60,8 +71,23 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     return result
 
 
+def asked_probes(cfg: DictConfig) -> dict[str, Probe]:
+    """Return the probes of a run's configuration, looked at before anything costs time.
+
+    Raises:
+        UserError: there is no such probe, or its sounds are missing.
+    """
+    return chosen_probes(cfg.probes, cfg.get("probe_sounds"))
+
+
+def provenance(folder: RunFolder, datamodule: Any) -> dict[str, Any]:
+    """Return what metrics.json says about where its numbers come from: data set and code."""
+    code = json.loads(folder.environment.read_text())["code"]  # as it was at the start: sources may have been edited
+    return {"fingerprint": dataset_fingerprint(datamodule), "code": code}
+
+
 def test_scores(
-    trainer: pl.Trainer, method: SegmentationMethod, datamodule: Any, split: str, probes: list[str]
+    trainer: pl.Trainer, method: SegmentationMethod, datamodule: Any, split: str, probes: Mapping[str, Probe]
 ) -> dict[str, dict[str, float]]:
     """Test with the true sound and with each probe.
 
@@ -74,7 +100,8 @@ def test_scores(
     names = ["true", *probes]
     method.set_test_sets([split if name == "true" else f"{split}_{name}" for name in names])
     loaders = [
-        datamodule.eval_dataloader(dataset if name == "true" else probe_dataset(dataset, name)) for name in names
+        datamodule.eval_dataloader(dataset if name == "true" else ProbedDataset(dataset, probes[name]))
+        for name in names
     ]
     trainer.test(method, loaders, verbose=False)
     logged = {name: float(value) for name, value in trainer.callback_metrics.items()}

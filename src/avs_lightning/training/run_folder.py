@@ -8,12 +8,15 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 import avs_lightning
@@ -26,15 +29,24 @@ PACKAGES = (
 )  # fmt: skip
 
 
+DECISIVE = ("data", "models", "methods", "metrics", "training", "losses.py", "checkpoints.py")
+LOCK = ".lock"
+
+
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of one run: config.yaml, environment.json, run.log, checkpoints/, metrics.csv and .json, pictures/."""
+    """The files of one run: config.yaml, run.log, checkpoints/, metrics.csv, metrics.json, clips.csv, clips/, ..."""
 
     path: Path
 
     @property
     def config(self) -> Path:
         return self.path / "config.yaml"
+
+    @property
+    def environment(self) -> Path:
+        """The machine, the packages and the code of the run's last start."""
+        return self.path / "environment.json"
 
     @property
     def checkpoints(self) -> Path:
@@ -61,6 +73,46 @@ class RunFolder:
     def pictures(self) -> Path:
         return self.path / "pictures"
 
+    @property
+    def progress(self) -> Path:
+        """Only there while the run goes on, or where it was cut off, see `avs_lightning.training.progress`."""
+        return self.path / "progress.json"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep the folder for this process; the kernel lets it go however the process ends.
+
+        Raises:
+            UserError: another process has it, or the folder cannot be written.
+        """
+        lock = FileLock(self.path / LOCK)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=1, poll_interval=0.05)  # `is_locked` of another process may have it for a moment
+        except Timeout:
+            raise UserError(
+                f"{self.path} is in use: another process is writing a run there; wait for it or stop it, "
+                "or choose another folder (paths.output_dir=...)"
+            ) from None
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_locked(self) -> bool:
+        """Say whether a process, this one included, is writing a run here."""
+        if not (self.path / LOCK).exists():
+            return False
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return True
+        lock.release()
+        return False
+
     def check_free(self) -> None:
         """See that the folder holds no run; what failed before its first checkpoint is none.
 
@@ -81,18 +133,21 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self.progress.unlink(missing_ok=True)
             self.metrics.unlink(missing_ok=True)
             self._write(self.config, OmegaConf.to_yaml(cfg, resolve=True))
-            self._write(self.path / "environment.json", json.dumps(describe_environment(), indent=2) + "\n")
+            self._write(self.environment, json.dumps(describe_environment(), indent=2) + "\n")
             RunLog(self.path / "run.log").attach()
         except OSError as error:
-            raise UserError(
-                f"the run folder {self.path} cannot be written: {error}; give paths.output_dir=..."
-            ) from error
+            raise self._unwritable(error) from error
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write metrics.json whole: its presence says that the run is done."""
         self._write(self.metrics, json.dumps(metrics, indent=2) + "\n")
+        self.progress.unlink(missing_ok=True)
+
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(f"the run folder {self.path} cannot be written: {error}; give paths.output_dir=...")
 
     @staticmethod
     def _write(path: Path, text: str) -> None:
@@ -133,12 +188,20 @@ def describe_environment() -> dict[str, Any]:
 
 
 def code_version() -> dict[str, Any]:
-    """Return the package's version, a hash of its sources and, in a git checkout, the commit."""
+    """Return the package's version, hashes of its sources and, in a git checkout, the commit.
+
+    "sources" is a hash of them all, "results" of those that can change what a run computes: two runs with the same
+    "results" can be compared, whatever has become of the reports and the command line in between.
+    """
     root = Path(avs_lightning.__file__).parent
-    digest = hashlib.sha256()
+    everything, decisive = hashlib.sha256(), hashlib.sha256()
     for file in sorted(root.rglob("*.py")):
-        digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
-    version: dict[str, Any] = {"version": avs_lightning.__version__, "sources": digest.hexdigest()[:12]}
+        content = str(file.relative_to(root)).encode() + file.read_bytes()
+        everything.update(content)
+        if file.relative_to(root).parts[0] in DECISIVE:
+            decisive.update(content)
+    hashes = {"sources": everything.hexdigest()[:12], "results": decisive.hexdigest()[:12]}
+    version: dict[str, Any] = {"version": avs_lightning.__version__, **hashes}
     git = ["git", "-C", str(root)]
     try:
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()

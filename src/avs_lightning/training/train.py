@@ -2,7 +2,8 @@
 
 import json
 import logging
-import time
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from avs_lightning.data.probes import Probe
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import load_entries, read_checkpoint, start_from
 from avs_lightning.reporting.console import console, is_first_process
 from avs_lightning.reporting.tables import network_table, scores_table
-from avs_lightning.training.evaluate import test_scores
+from avs_lightning.training.cost import TrainingCost
+from avs_lightning.training.evaluate import asked_probes, provenance, test_scores
 from avs_lightning.training.loggers import run_loggers
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.stops import explained_stops
@@ -32,6 +35,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
         UserError: anything that the user can mend: configuration, data, checkpoints, disk.
     """
     folder = RunFolder(Path(cfg.paths.output_dir).resolve())
+    probes = asked_probes(cfg) if cfg.test else {}
     resuming = cfg.resume is not None
     if resuming and (done := results_of_finished(cfg, folder)):
         console.print(f"{folder.path} is done; with trainer.max_epochs={2 * done['epochs']} it would go on")
@@ -48,25 +52,35 @@ def train(cfg: DictConfig) -> dict[str, Any]:
         console.print(network_table(method, cfg.data.image_size))
     if cfg.dry_run:
         return dry_run(method, datamodule)
-    if is_first_process():
-        folder.open(cfg)
-    with explained_stops(folder), run_loggers(cfg, folder) as loggers:
-        trainer = build_trainer(cfg, folder, loggers)
-        result = _fit_and_test(cfg, folder, trainer, method, datamodule, resuming)
+    with ExitStack() as stack:
+        if is_first_process():
+            stack.enter_context(folder.locked())
+            if not resuming:
+                folder.check_free()  # again: another process may have had it in the meantime
+            folder.open(cfg)
+        stack.enter_context(explained_stops(folder))
+        loggers = stack.enter_context(run_loggers(cfg, folder))
+        trainer = build_trainer(cfg, folder, loggers, test_sets=1 + len(probes) if cfg.test else 0)
+        result = _fit_and_test(cfg, folder, trainer, method, datamodule, probes)
         if trainer.is_global_zero:
+            result |= provenance(folder, datamodule)
             folder.write_metrics(result)
             report(cfg, folder, result)
     return result
 
 
 def results_of_finished(cfg: DictConfig, folder: RunFolder) -> dict[str, Any] | None:
-    """Return what metrics.json holds if the run has nothing left to do."""
+    """Return what metrics.json holds if the run has nothing left to do; a damaged one is to be made again."""
     if not folder.metrics.exists():
         return None
-    result: dict[str, Any] = json.loads(folder.metrics.read_text())
+    try:
+        result: dict[str, Any] = json.loads(folder.metrics.read_text())
+    except ValueError:
+        console.print(f"{folder.metrics} is damaged: the test is done again", soft_wrap=True)
+        return None
     epochs, steps = cfg.trainer.max_epochs, cfg.trainer.max_steps
     trained = (epochs is not None and 0 <= epochs <= result["epochs"]) or 0 <= steps <= result["steps"]
-    tested = not cfg.test or {"true", *(cfg.probes or [])} <= set(result.get("scores", {}))
+    tested = not cfg.test or {"true", *asked_probes(cfg)} <= set(result.get("scores", {}))
     return result if trained and tested else None
 
 
@@ -111,25 +125,29 @@ def _fit_and_test(
     trainer: pl.Trainer,
     method: SegmentationMethod,
     datamodule: pl.LightningDataModule,
-    resuming: bool,
+    probes: Mapping[str, Probe],
 ) -> dict[str, Any]:
-    started = time.perf_counter()
-    resume_from = folder.last if resuming and folder.last.exists() else None
+    resume_from = folder.last if cfg.resume is not None and folder.last.exists() else None
     if resume_from:  # with our messages; Lightning reads it again for the optimiser and the loops
         load_entries(method, read_checkpoint(resume_from)["state_dict"], resume_from)
     trainer.fit(method, datamodule, ckpt_path=resume_from, weights_only=True)
+    cost = next(c for c in trainer.callbacks if isinstance(c, TrainingCost)).summary(method)  # type: ignore[attr-defined]
     result: dict[str, Any] = {
         "name": cfg.name,
         "data": cfg.data.name,
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
-        "train_seconds": round(time.perf_counter() - started, 1),
+        "train_seconds": cost["train_seconds"],
+        "cost": cost,
     }
+    if folder.best.exists():
+        best = read_checkpoint(folder.best)
+        result["best"] = {"epoch": best["epoch"], "val_miou_frame": best.get("avs_val_miou_frame")}
     if cfg.test:
         if not folder.best.exists():
             raise UserError(
                 f"{folder.best} is not there: no epoch was validated (trainer.limit_val_batches, trainer.max_epochs)"
             )
-        load_entries(method, read_checkpoint(folder.best)["state_dict"], folder.best)
-        result["scores"] = test_scores(trainer, method, datamodule, "test", list(cfg.probes or []))
+        load_entries(method, best["state_dict"], folder.best)
+        result["scores"] = test_scores(trainer, method, datamodule, "test", probes)
     return result

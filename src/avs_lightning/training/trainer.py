@@ -13,14 +13,23 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.trainer.states import TrainerFn
 
 from avs_lightning.errors import UserError
+from avs_lightning.reporting.clip_records import ClipRecords
 from avs_lightning.reporting.pictures import ClipPictures
 from avs_lightning.training.checkpoint_io import AtomicCheckpointIO
+from avs_lightning.training.cost import TrainingCost
+from avs_lightning.training.progress import RunProgress
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.sync_batch_norm import BatchNormSync
 
 
-def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger]) -> pl.Trainer:
+def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger], test_sets: int = 1) -> pl.Trainer:
     """Build the Trainer from `cfg.trainer`, whose keys are Lightning's own, and `cfg.callbacks`.
+
+    Args:
+        cfg: the run's configuration.
+        folder: where the run keeps its files.
+        loggers: see `run_loggers`.
+        test_sets: how many sounds the test split will be heard with; 0 for no test.
 
     Raises:
         UserError: Lightning refuses the arguments (an accelerator that is not there, too many devices).
@@ -38,7 +47,7 @@ def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger])
             **options,
             default_root_dir=folder.path,
             logger=list(loggers),
-            callbacks=build_callbacks(cfg, folder),
+            callbacks=build_callbacks(cfg, folder, test_sets),
             plugins=plugins,
             use_distributed_sampler=False,  # the datamodule's samplers know the processes
             enable_model_summary=False,  # the network's table, with shapes, is printed instead
@@ -56,9 +65,13 @@ def check_processes(options: dict[str, Any]) -> None:
         raise UserError(f"trainer.devices={devices}: on the CPU each is a process, and this machine has {cores} cores")
 
 
-def build_callbacks(cfg: DictConfig, folder: RunFolder) -> list[Callback]:
-    """Build checkpointing (training alone), pictures, the learning rate's log and the progress bar."""
-    callbacks: list[Callback] = []
+def build_callbacks(cfg: DictConfig, folder: RunFolder, test_sets: int = 1) -> list[Callback]:
+    """Build what a run leaves besides its logs: progress, clips, pictures; in training its cost and checkpoints."""
+    clips = cfg.callbacks.get("clips", {}).get("count", 4)  # runs of earlier versions have no such setting
+    callbacks: list[Callback] = [
+        RunProgress(folder.path, test_sets),
+        ClipRecords(folder.path, clips, cfg.get("seed", 0)),
+    ]
     if cfg.trainer.enable_progress_bar:
         callbacks.append(RichProgressBar(leave=False))
     if cfg.callbacks.pictures.clips:
@@ -66,7 +79,7 @@ def build_callbacks(cfg: DictConfig, folder: RunFolder) -> list[Callback]:
             ClipPictures(folder.pictures, cfg.callbacks.pictures.clips, cfg.callbacks.pictures.every_n_epochs)
         )
     if "checkpoint" in cfg.callbacks:
-        callbacks += [LearningRateMonitor("step"), *checkpoints(cfg.callbacks.checkpoint, folder)]
+        callbacks += [TrainingCost(), LearningRateMonitor("step"), *checkpoints(cfg.callbacks.checkpoint, folder)]
     return callbacks
 
 

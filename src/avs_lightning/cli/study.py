@@ -1,0 +1,205 @@
+"""`avs study run|status|table|list`."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from avs_lightning.errors import UserError, near_matches
+
+USAGE = """avs study: run a study with a name, and set its table beside the paper's
+
+  avs study list                              the studies that there are
+  avs study run NAME [data=VARIANT] [AXIS=VALUE,...] [seeds=0,1,2] [KEY=VALUE ...] [--dry-run]
+                                              run what is not done; the same command goes on after any stop
+  avs study status NAME                       how far each cell is
+  avs study table NAME [--format md|csv|latex] [--output FILE]
+
+  avs study run table_a1 data=synthetic       28 cells on drawn clips, small enough for two cores
+  avs study run table_a2 data.root=data launcher=parallel
+  avs study run table_a1 data.root=data setting=ms3 backbone=resnet50 seeds=0,1,2 --dry-run
+
+KEY=VALUE are overrides for every cell, as for avs train (launcher=local, parallel or slurm; paths.runs_dir=FOLDER).
+NAME is one of the list, or the path of a study.yaml of your own."""
+FORMATS = ("md", "csv", "latex")
+
+
+def main(argv: list[str]) -> int:
+    """Run, follow and tabulate studies."""
+    actions = {"run": run, "status": status, "table": table, "list": list_studies}
+    if not argv or argv[0] in ("-h", "--help"):
+        print(USAGE)
+        return 0 if argv else 2
+    if argv[0] not in actions:
+        raise UserError(
+            f"there is no avs study {argv[0]}{near_matches(argv[0], actions)}; there are {', '.join(actions)}"
+        )
+    if any(text in ("-h", "--help") for text in argv[1:]):
+        print(USAGE)
+        return 0
+    return actions[argv[0]](argv[1:])
+
+
+def run(argv: list[str]) -> int:
+    """Run what is not done of a study, then print its table and write table and report.
+
+    Raises:
+        UserError: a wrong argument, or cells that failed.
+    """
+    dry_run = "--dry-run" in argv
+    name, arguments = named([text for text in argv if text != "--dry-run"], "run")
+    study, overrides = chosen_study(name, arguments)
+
+    from hydra import initialize_config_module
+
+    from avs_lightning.cli.hydra_app import CONFIG_MODULE, explained, set_up_hydra
+    from avs_lightning.cli.sweep import compose, refuse_several_drivers
+    from avs_lightning.studies.composing import Request
+    from avs_lightning.studies.session import Session, failures
+
+    refuse_several_drivers()
+    several_seeds = len(study.seeds) > 1
+    extra = ["dry_run=true"] if dry_run else []
+    requests = [
+        Request(
+            " ".join([*point.parameters.values(), *([f"seed {point.seed}"] if several_seeds else [])]),
+            point.parameters,
+            [*point.overrides, *extra],
+        )
+        for point in study.points(overrides)
+    ]
+    set_up_hydra([text for request in requests for text in request.overrides])
+    try:
+        with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
+            session = Session.compose(requests, lambda given: compose("train", given), study=study, overrides=arguments)
+    except Exception as error:
+        raise explained(error, "train") from error
+    outcome = session.run()
+    if not session.dry_run:
+        session.show_results()
+    if error := failures(session, outcome):
+        raise error
+    return 0
+
+
+def status(argv: list[str]) -> int:
+    """Print how far each cell of a study is."""
+    name, arguments = named(argv, "status")
+    from avs_lightning.reporting.console import console
+    from avs_lightning.studies.status import status_table
+
+    console.print(status_table(study_folder(name, arguments)))
+    return 0
+
+
+def table(argv: list[str]) -> int:
+    """Print a study's table, or write it to a file."""
+    parser = argparse.ArgumentParser(prog="avs study table", add_help=False)
+    parser.add_argument("--format", choices=FORMATS)
+    parser.add_argument("--output", type=Path)
+    options, rest = parser.parse_known_args(argv)
+    name, arguments = named(rest, "table")
+    from avs_lightning.reporting.console import console
+    from avs_lightning.studies.status import study_table, written
+
+    made = study_table(study_folder(name, arguments))
+    if options.output:
+        kind = options.format or {".csv": "csv", ".tex": "latex"}.get(options.output.suffix, "md")
+        console.print(f"The table is in {written(options.output, made, kind)}", soft_wrap=True)
+    elif options.format:
+        print({"md": made.to_markdown, "csv": made.to_csv, "latex": made.to_latex}[options.format]())
+    else:
+        console.print(made.to_rich())
+    return 0
+
+
+def list_studies(argv: list[str]) -> int:
+    """Print the studies that there are, and what each asks."""
+    from rich.table import Table
+
+    from avs_lightning.reporting.console import console
+    from avs_lightning.studies.study import read_study, study_files
+
+    shown = Table(title="Studies", title_style="bold", header_style="bold")
+    for column in ("name", "asks", "cells x seeds", "data"):
+        shown.add_column(column)
+    for name, path in study_files().items():
+        study = read_study(str(path))
+        cells = f"{len(list(study.points())) // len(study.seeds)} x {len(study.seeds)}"
+        shown.add_row(name, study.question.split("\n\n")[0], cells, ", ".join(study.variants))
+    console.print(shown)
+    return 0
+
+
+def named(argv: Sequence[str], action: str) -> tuple[str, list[str]]:
+    """Split a command line into the study's name and what follows.
+
+    Raises:
+        UserError: there is no name, or an option that does not exist.
+    """
+    options = [text for text in argv if text.startswith("-")]
+    if options:
+        raise UserError(f"avs study {action} has no option {options[0]}; see avs study --help")
+    if not argv or "=" in argv[0]:
+        raise UserError(f"which study? avs study {action} NAME; avs study list names them")
+    stray = [text for text in argv[1:] if "=" not in text and not text.startswith("~")]
+    if stray:
+        raise UserError(f"{stray[0]!r} is no KEY=VALUE; see avs study --help")
+    return argv[0], list(argv[1:])
+
+
+def chosen_study(name: str, arguments: Sequence[str]) -> tuple[Any, list[str]]:
+    """Read a study and apply `data=VARIANT`, `AXIS=VALUE,...` and `seeds=...`.
+
+    Returns:
+        The study, and the overrides that are left for every cell.
+
+    Raises:
+        UserError: no such study, variant, value or seed.
+    """
+    from avs_lightning.studies.study import narrowed, read_study
+
+    given = dict(text.partition("=")[::2] for text in arguments)
+    study = read_study(name, given.get("data"))
+    axes = {axis: given[axis].strip("[]").split(",") for axis in study.axes if axis in given}
+    seeds = None
+    if "seeds" in given:
+        texts = given["seeds"].strip("[]").split(",")
+        if not all(text.strip().isdigit() for text in texts):
+            raise UserError(f"seeds={given['seeds']}: expected whole numbers, as seeds=0,1,2")
+        seeds = [int(text) for text in texts]
+    own = {"data", "seeds", *axes}
+    return narrowed(study, axes, seeds), [text for text in arguments if text.partition("=")[0] not in own]
+
+
+def study_folder(name: str, arguments: Sequence[str]) -> Path:
+    """Find the folder of a study or sweep that was run.
+
+    Raises:
+        UserError: it was never run here.
+    """
+    from avs_lightning.studies.plan import STUDIES
+
+    given = dict(text.partition("=")[::2] for text in arguments)
+    unknown = [key for key in given if key not in ("data", "paths.runs_dir")]
+    if unknown:
+        raise UserError(f"{unknown[0]}=... means nothing here; data=VARIANT and paths.runs_dir=FOLDER do")
+    runs = Path(given.get("paths.runs_dir") or os.environ.get("AVS_RUNS_DIR", "runs")).resolve()
+    root = runs / STUDIES
+    there = sorted(path.parent.name for path in root.glob("*/plan.json"))
+    short = Path(name).parent.name if name.endswith((".yaml", ".yml")) else Path(name).name
+    data = given.get("data")
+    wanted = [short, f"{short}-real"] if data in (None, "real") else [f"{short}-{data}"]
+    found = [folder for folder in wanted if folder in there]
+    if not found and data is None:
+        found = [folder for folder in there if folder.startswith(f"{short}-")]
+    if len(found) == 1:
+        return root / found[0]
+    if found:
+        raise UserError(f"{short} was run on several kinds of data: {', '.join(found)}; name one, or give data=...")
+    from avs_lightning.studies.study import study_files
+
+    known = [*there, *study_files()]
+    never = f"; avs study run {short} runs it" if short in study_files() else near_matches(short, known)
+    raise UserError(f"no study {short!r} was run in {runs}{never}; there are {', '.join(there) or 'none'}")

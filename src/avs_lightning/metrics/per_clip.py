@@ -1,0 +1,52 @@
+"""Scores of single clips: what tables of the best and worst clips are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from avs_lightning.metrics.counts import FrameCounts
+from avs_lightning.metrics.protocols import f_curves, false_positives, frame_ious
+
+
+@dataclass(frozen=True)
+class ClipScores:
+    """Protocol `frame` within each of n clips of T frames; NaN where nothing is labelled.
+
+    Attributes:
+        indices: [n] int64, the clips' positions in the data set.
+        miou: [n], mean IoU over the labelled frames.
+        fscore: [n], best value of the mean F curve over the frames that sound; 0 where none does.
+        false_positive_rate: [n], mean share of background pixels that are switched on.
+        seconds: [n, T], the IoU of each frame.
+    """
+
+    indices: Tensor
+    miou: Tensor
+    fscore: Tensor
+    false_positive_rate: Tensor
+    seconds: Tensor
+
+
+def score_clips(indices: Tensor, counts: FrameCounts) -> ClipScores:
+    """Score each of the counted clips by itself."""
+    ious, rates = frame_ious(counts), false_positives(counts)
+    unlabelled = ~counts.labelled.any(1)
+    sounding = counts.labelled & (counts.foreground > 0)
+    curves = f_curves(counts.correct_at, counts.predicted_at, counts.foreground[..., None])
+    fscores = mean_where(sounding[..., None], curves, 1).nan_to_num().amax(1)
+    false_positive_rates = mean_where(counts.labelled & ~rates.isnan(), rates, 1).nan_to_num()
+    return ClipScores(
+        indices=indices,
+        miou=mean_where(counts.labelled, ious, 1),
+        fscore=fscores.masked_fill(unlabelled, torch.nan),
+        false_positive_rate=false_positive_rates.masked_fill(unlabelled, torch.nan),
+        seconds=ious.float().masked_fill(~counts.labelled, torch.nan),
+    )
+
+
+def mean_where(kept: Tensor, values: Tensor, dim: int) -> Tensor:
+    """Return the mean of what is kept along `dim`, float32; NaN where nothing is."""
+    return (torch.where(kept, values, 0).sum(dim) / kept.sum(dim)).float()

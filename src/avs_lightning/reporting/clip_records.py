@@ -1,0 +1,130 @@
+"""What a test leaves of its clips: clips.csv with the scores of each, clips/ with the best, worst and random ones."""
+
+import csv
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import soundfile
+import torch
+from PIL import Image
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from avs_lightning.data import Clip, collate_clips
+from avs_lightning.data.pictures import denormalise
+from avs_lightning.data.probes import mute
+from avs_lightning.methods import SegmentationMethod
+from avs_lightning.metrics import ClipScores
+from avs_lightning.reporting.pictures import predict
+
+JPEG_QUALITY = 85
+
+
+class ClipRecords(Callback):
+    """After a test, writes the scores of its clips with their own sound, and some clips as files.
+
+    Args:
+        folder: the run's folder; gets clips.csv and clips/ with index.json, see `write_clip`.
+        count: how many of the worst, of the best and of other, random clips; 0 for none.
+        seed: draws the random ones.
+    """
+
+    def __init__(self, folder: Path, count: int = 4, seed: int = 0):
+        self.folder = folder
+        self.count = count
+        self.seed = seed
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, SegmentationMethod)
+        if not trainer.is_global_zero:
+            return
+        loaders: Any = trainer.test_dataloaders
+        dataset = (loaders[0] if isinstance(loaders, list) else loaders).dataset
+        scores = next(iter(pl_module.clip_scores.values()))
+        write_clip_scores(self.folder / "clips.csv", dataset, scores)
+        folder = self.folder / "clips"
+        shutil.rmtree(folder, ignore_errors=True)
+        if not self.count:
+            return
+        folder.mkdir()
+        entries = []
+        with trainer.precision_plugin.forward_context():
+            for number, (row, why) in enumerate(choose_clips(scores.miou, self.count, self.seed).items()):
+                entry = {"id": "", "category": "", "why": why, **_figures(scores, row)}
+                clip = dataset[int(scores.indices[row])]
+                entries.append(entry | write_clip(folder, f"{number:02d}_{why}", clip, pl_module))
+        (folder / "index.json").write_text(json.dumps(entries, indent=1) + "\n")
+
+
+def write_clip_scores(path: Path, dataset: Any, scores: ClipScores) -> None:
+    """Write a row a clip: id, category, miou, fscore, false_positive_rate, miou_second_*; empty where not labelled."""
+    seconds = [f"miou_second_{second + 1}" for second in range(scores.seconds.shape[1])]
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["id", "category", "miou", "fscore", "false_positive_rate", *seconds])
+        for row, index in enumerate(scores.indices.tolist()):
+            clip, figures = dataset.clips[index], _figures(scores, row)
+            values = [*figures.values(), *(_number(value) for value in scores.seconds[row])]
+            table.writerow([clip.id, clip.category, *values])
+
+
+def choose_clips(miou: Tensor, count: int, seed: int) -> dict[int, str]:
+    """Choose rows of `miou` [n]: up to `count` of the worst, the best and random others; unlabelled ones (NaN) never.
+
+    Returns:
+        "worst" (from the worst on), "best" (from the best on) or "random" by row; of few clips a third each.
+    """
+    values = miou.cpu().double()
+    order = [row for row in torch.argsort(values, stable=True).tolist() if not math.isnan(values[row])]
+    each = min(count, math.ceil(len(order) / 3))
+    chosen = dict.fromkeys(order[:each], "worst")
+    chosen |= {row: "best" for row in order[::-1][:each] if row not in chosen}
+    others = [row for row in sorted(order) if row not in chosen]
+    drawn = torch.randperm(len(others), generator=torch.Generator().manual_seed(seed))[:count].tolist()
+    return chosen | {others[place]: "random" for place in drawn}
+
+
+def write_clip(folder: Path, name: str, clip: Clip, method: pl.LightningModule) -> dict[str, Any]:
+    """Write a clip's T frames (JPEG), true and predicted masks (1-bit PNG of the same size) and sound (MP3).
+
+    Returns:
+        "id", "category" and, by what they show, the names of the files in `folder`: "frames", "truth" (None where not
+        labelled), "prediction", "muted" (the prediction without sound), and "sound" (None where the clip has none).
+    """
+    batch = collate_clips([clip])
+    masks = {"prediction": predict(method, batch) > 0.5, "muted": predict(method, mute(batch)) > 0.5}
+    entry: dict[str, Any] = {"id": clip.id, "category": clip.category, "frames": [], "truth": []}
+    for second, image in enumerate(denormalise(clip.images)):
+        pixels = (image * 255).round().byte().permute(1, 2, 0).numpy()
+        entry["frames"].append(f"{name}_{second + 1}.jpg")
+        Image.fromarray(pixels).save(folder / entry["frames"][-1], quality=JPEG_QUALITY)
+        labelled = bool(clip.labelled[second])
+        truth = clip.masks[second, 0] > 0.5
+        entry["truth"].append(_write_mask(folder, f"{name}_truth_{second + 1}.png", truth) if labelled else None)
+    for row, shown in masks.items():
+        entry[row] = [_write_mask(folder, f"{name}_{row}_{t + 1}.png", mask) for t, mask in enumerate(shown)]
+    return entry | {"sound": None if clip.waveform is None else _write_sound(folder, name, clip.waveform, clip.rate)}
+
+
+def _write_mask(folder: Path, name: str, mask: Tensor) -> str:
+    Image.fromarray(mask.numpy().astype(np.uint8) * 255).convert("1").save(folder / name, optimize=True)
+    return name
+
+
+def _write_sound(folder: Path, name: str, waveform: Tensor, rate: int) -> str:
+    suffix = "mp3" if "MP3" in soundfile.available_formats() else "wav"
+    soundfile.write(folder / f"{name}.{suffix}", waveform.clamp(-1, 1).numpy(), rate, format=suffix.upper())
+    return f"{name}.{suffix}"
+
+
+def _figures(scores: ClipScores, row: int) -> dict[str, float | None]:
+    return {name: _number(getattr(scores, name)[row]) for name in ("miou", "fscore", "false_positive_rate")}
+
+
+def _number(value: Tensor) -> float | None:
+    return None if value.isnan() else round(value.item(), 6)

@@ -1,0 +1,102 @@
+"""From points of a grid to cells: what composes a configuration is handed in, so that nothing here knows Hydra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from avs_lightning.errors import UserError
+from avs_lightning.studies.cells import STORE, Cell, build_cell
+
+SINGLE_SOURCE = {"ms3": "s4", "synthetic_ms3": "synthetic_s4"}
+"""The data on which the paper's "pretrained on Single-source" is trained, by the data of the cell that starts from it."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A configuration and what was chosen in each group.
+
+    Attributes:
+        config: unresolved.
+        choices: by group, e.g. {"data": "ms3", ...}.
+    """
+
+    config: DictConfig
+    choices: Mapping[str, str]
+
+
+Compose = Callable[[Sequence[str]], Composed]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A cell to be: its name, what it stands for, and the overrides that make its configuration."""
+
+    name: str
+    parameters: Mapping[str, str]
+    overrides: Sequence[str]
+
+
+def compose_cells(requests: Sequence[Request], compose: Compose, study: str, command: str = "train") -> list[Cell]:
+    """Compose every cell, with the S4 cell that an `init=single_source` without a checkpoint starts from.
+
+    Raises:
+        UserError: a configuration that does not compose, or a start from S4 that has no meaning.
+    """
+    return [_compose_cell(request, compose, study, command) for request in requests]
+
+
+def runs_folder(config: DictConfig) -> Path:
+    """Return where the runs of a configuration go."""
+    return Path(config.paths.runs_dir).resolve()
+
+
+def parent_overrides(overrides: Sequence[str], choices: Mapping[str, str]) -> list[str]:
+    """Return the overrides of the S4 cell from which a cell starts: the same network, S4 and its recipe.
+
+    Raises:
+        UserError: the cell's data has no S4 counterpart.
+    """
+    data = choices.get("data", "")
+    if data not in SINGLE_SOURCE:
+        raise UserError(
+            f"init=single_source starts MS3 from S4, and data={data} is no MS3: choose data={' or '.join(SINGLE_SOURCE)}, "
+            "or name the checkpoint (init.checkpoint=FILE)"
+        )
+    replaced = ("data", "init", "init.checkpoint")
+    kept = [text for text in overrides if text.lstrip("+~").partition("=")[0].partition("@")[0] not in replaced]
+    return [*kept, f"data={SINGLE_SOURCE[data]}", "init=scratch"]
+
+
+def _compose_cell(request: Request, compose: Compose, study: str, command: str) -> Cell:
+    composed = compose(request.overrides)
+    parent = None
+    if command == "train" and OmegaConf.is_missing(composed.config.init, "checkpoint"):
+        above = compose(parent_overrides(request.overrides, composed.choices))
+        name = f"{above.config.name} seed {above.config.seed}"
+        parent = _cell(above, name, {"starts": "single_source"}, study, "train")
+    return _cell(composed, request.name, request.parameters, study, command, parent)
+
+
+def _cell(
+    composed: Composed, name: str, parameters: Mapping[str, str], study: str, command: str, parent: Cell | None = None
+) -> Cell:
+    config, runs = composed.config, runs_folder(composed.config)
+    config.paths.output_dir = ""  # the cell's folder follows from all the rest
+    if parent:
+        config.init.checkpoint = ""
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    dashboard = plain["logger"].get("wandb")
+    if dashboard:
+        tags = [f"{key}={value}" for key, value in parameters.items()]
+        plain["logger"]["wandb"] = {
+            **dashboard,
+            "group": dashboard.get("group") or study,
+            "name": dashboard.get("name") or name,
+            "tags": [*(dashboard.get("tags") or []), *tags],
+        }
+    return build_cell(plain, runs / STORE, name, parameters, parent, command)

@@ -1,0 +1,228 @@
+"""The cells of a study on disk: which there are, and how far each has come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from avs_lightning.errors import UserError
+from avs_lightning.studies.cells import Cell
+from avs_lightning.training.run_folder import RunFolder, code_version
+from avs_lightning.training.whole_files import replacing
+
+STUDIES = "studies"
+
+
+class State(StrEnum):
+    """How far a cell has come."""
+
+    DONE = "done"
+    RESUMED = "resumed"
+    NEW = "new"
+    FAILED = "failed"
+    RUNNING = "running"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A line of plan.json: a cell as the study's folder remembers it; `parent` is a signature."""
+
+    name: str
+    parameters: Mapping[str, str]
+    seed: int
+    signature: str
+    folder: str
+    parent: str | None = None
+    in_table: bool = True
+    command: str = "train"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study's folder remembers of it, so that its table needs no configuration.
+
+    Attributes:
+        study: name of the study's folder.
+        title: of the table.
+        question: what it asks.
+        synthetic: whether its clips are drawn.
+        overrides: what was given on the command line.
+        cells: every cell and seed, parents before their children.
+        table: `layout` as study.yaml has it, and `axes` with their values; None for a sweep.
+    """
+
+    study: str
+    title: str
+    question: str
+    synthetic: bool
+    overrides: Sequence[str]
+    cells: Sequence[PlannedCell]
+    table: Mapping[str, Any] | None = None
+    planned: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def save(self, folder: Path) -> None:
+        """Write plan.json into the study's folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / "plan.json") as file:
+            file.write((json.dumps(asdict(self), indent=1) + "\n").encode())
+
+    @classmethod
+    def load(cls, folder: Path) -> Plan:
+        """Read plan.json.
+
+        Raises:
+            UserError: it is missing or damaged.
+        """
+        file = folder / "plan.json"
+        if not file.is_file():
+            raise UserError(f"{folder} holds no study: it has no plan.json; avs study run {folder.name} makes one")
+        try:
+            content = json.loads(file.read_text())
+            return cls(**{**content, "cells": [PlannedCell(**cell) for cell in content["cells"]]})
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                f"{file} is damaged ({error}); the same avs study run as before writes it anew, and no cell is lost"
+            ) from error
+
+
+def plan_of(
+    cells: Sequence[Cell],
+    study: str,
+    title: str,
+    question: str,
+    synthetic: bool,
+    overrides: Sequence[str],
+    table: Mapping[str, Any] | None = None,
+    in_table: Sequence[Cell] = (),
+) -> Plan:
+    """Return the plan of `cells`; those of `in_table` are the study's own, the others their parents."""
+    shown = {cell.signature for cell in in_table or cells}
+    planned = [
+        PlannedCell(
+            cell.name,
+            cell.parameters,
+            cell.seed,
+            cell.signature,
+            cell.folder.name,
+            cell.parent.signature if cell.parent else None,
+            cell.signature in shown,
+            cell.command,
+        )  # fmt: skip
+        for cell in cells
+    ]
+    return Plan(study, title, question, synthetic, list(overrides), planned, table)
+
+
+def with_parents(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells, each after its parent, each once.
+
+    Raises:
+        UserError: two cells would compute the same.
+    """
+    ordered: dict[str, Cell] = {}
+    for cell in cells:
+        same = ordered.get(cell.signature)
+        if same and same in cells:
+            raise UserError(
+                f"two cells compute the same: {same.name} and {cell.name}; what sets them apart was overridden, or "
+                "cannot change the result (devices with the same global batch, workers, paths, logging)"
+            )
+        if cell.parent:
+            ordered.setdefault(cell.parent.signature, cell.parent)
+        ordered[cell.signature] = cell
+    return sorted(ordered.values(), key=lambda cell: cell.parent is not None)
+
+
+def state_of(folder: Path) -> State:
+    """Say how far the run in a folder has come, by its files alone."""
+    run = RunFolder(folder)
+    if run.is_locked():
+        return State.RUNNING
+    if read_metrics(folder) is not None:
+        return State.DONE
+    if failure_of(folder):
+        return State.FAILED
+    return State.RESUMED if run.last.exists() else State.NEW
+
+
+def read_metrics(folder: Path) -> dict[str, Any] | None:
+    """Return what metrics.json holds; None where the run is not done or the file is cut."""
+    with suppress(OSError, ValueError):
+        content = json.loads((folder / "metrics.json").read_text())
+        return content if isinstance(content, dict) else None
+    return None
+
+
+def is_damaged(folder: Path) -> bool:
+    """Say whether there is a metrics.json that cannot be read."""
+    return (folder / "metrics.json").exists() and read_metrics(folder) is None
+
+
+def failure_of(folder: Path) -> str:
+    """Return why the last attempt failed, or nothing."""
+    with suppress(OSError, ValueError):
+        return str(json.loads((folder / "failed.json").read_text())["why"])
+    return ""
+
+
+def note_failure(folder: Path, why: str) -> None:
+    """Leave why a cell failed in its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / "failed.json") as file:
+        file.write(json.dumps({"why": why, "when": datetime.now(UTC).isoformat(timespec="seconds")}).encode())
+
+
+@cache
+def present_code() -> str:
+    """Return the hash of the code that computes results."""
+    return str(code_version()["results"])
+
+
+def code_of(folder: Path) -> str | None:
+    """Return the hash of the code that has trained what a folder holds; None where it holds nothing."""
+    if not (RunFolder(folder).last.exists() or RunFolder(folder).metrics.exists()):
+        return None
+    with suppress(OSError, ValueError, KeyError):
+        code = json.loads((folder / "environment.json").read_text())["code"]
+        return str(code.get("results", "unknown"))
+    return "unknown"
+
+
+def write_config(cell: Cell) -> None:
+    """Put a cell's configuration into its folder, from where its process reads it."""
+    cell.folder.mkdir(parents=True, exist_ok=True)
+    with replacing(cell.folder / "config.yaml") as file:
+        file.write(yaml.safe_dump(dict(cell.config), sort_keys=False, allow_unicode=True).encode())
+
+
+@contextmanager
+def locked_study(folder: Path) -> Iterator[None]:
+    """Hold a study for one command.
+
+    Raises:
+        UserError: another command runs it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(
+            f"another command is running the study {folder.name} (it holds {folder / '.lock'}): wait for it "
+            f"(avs study status {folder.name}), or stop it"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

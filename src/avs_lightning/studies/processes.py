@@ -1,0 +1,169 @@
+"""Cells as processes of this machine: `launcher=local` and `launcher=parallel`."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from avs_lightning.errors import UserError
+
+LOG = "output.log"
+FROM_RUN_FOLDER = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
+FOREIGN = (
+    "LOCAL_RANK", "RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
+    "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH",
+)  # fmt: skip
+"""What would make a cell take itself for a part of another run."""
+PATIENCE = 20.0
+"""Seconds that a stopped run has to leave its checkpoint."""
+_PR_SET_PDEATHSIG = 1  # from Linux' prctl.h
+_libc = ctypes.CDLL(None)  # looked up here: between fork and exec as little as possible should happen
+
+
+class LocalJobs:
+    """Runs cells on this machine, `jobs` at a time, with the devices or cores divided among them.
+
+    Args:
+        jobs: how many at a time; 1 leaves every device to every cell.
+        devices: ids of the GPUs to divide; empty: divide the cores.
+    """
+
+    def __init__(self, jobs: int = 1, devices: Sequence[str] = ()) -> None:
+        self.slots = jobs
+        self.devices = tuple(devices)
+        self._free = list(range(jobs))
+
+    @classmethod
+    def parallel(cls, jobs: int | None, most_devices: int, accelerators: Sequence[str]) -> LocalJobs:
+        """Divide this machine among cells of which the largest takes `most_devices`.
+
+        Args:
+            jobs: as many at a time; None: as many as fit.
+            most_devices: of one cell.
+            accelerators: `trainer.accelerator` of the cells.
+
+        Raises:
+            UserError: fewer devices than one cell takes, or than the jobs take together.
+        """
+        gpus = [] if all(name == "cpu" for name in accelerators) else visible_gpus()
+        what, there = ("GPUs", len(gpus)) if gpus else ("cores", available_cores())
+        fit = there // most_devices if gpus else max(1, there // most_devices)
+        if jobs is not None and jobs < 1:
+            raise UserError(f"launcher.jobs={jobs}: give 1 or more, or null for as many as fit")
+        if fit < (jobs or 1):
+            raise UserError(
+                f"launcher=parallel: {jobs or 1} cells with {most_devices} devices each do not fit on {there} {what}; "
+                f"at most launcher.jobs={fit}" if fit else
+                f"launcher=parallel: a cell takes {most_devices} devices, and there are {there} {what}"
+            )  # fmt: skip
+        return cls(jobs or fit, gpus)
+
+    def start(self, folder: Path, command: str, processes: tuple[int, int]) -> LocalJob:
+        """Start a cell in a process of its own, in run mode: Lightning's other processes then repeat that command."""
+        slot = self._free.pop(0)
+        environment = self._environment(slot, processes[0] * processes[1])
+        return LocalJob(folder, command, environment, on_end=lambda: self._free.insert(0, slot))
+
+    def _environment(self, slot: int, processes: int) -> dict[str, str]:
+        env = {
+            k: v for k, v in os.environ.items() if k not in FOREIGN and not k.startswith(("TORCHELASTIC_", "SLURM_"))
+        }
+        if self.slots > 1 and self.devices:
+            share = len(self.devices) // self.slots
+            env["CUDA_VISIBLE_DEVICES"] = ",".join(self.devices[slot * share : (slot + 1) * share])
+        elif self.slots > 1:
+            env.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // (self.slots * processes))))
+        return env
+
+
+class LocalJob:
+    """A cell's process and those that it starts, in a group of their own; its output goes to output.log."""
+
+    def __init__(self, folder: Path, command: str, environment: Mapping[str, str], on_end: object = None) -> None:
+        self.log = folder / LOG
+        self._on_end = on_end
+        with self.log.open("ab") as log:
+            self._start = log.tell()
+            self._process = subprocess.Popen(
+                run_command(folder, command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                start_new_session=True,  # Ctrl-C is ours to pass on
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            )
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs."""
+        code = self._process.poll()
+        if code is not None and callable(self._on_end):
+            self._signal(signal.SIGKILL)  # a process of the run that has outlived the first one
+            self._on_end()
+            self._on_end = None
+        return code
+
+    def stop(self) -> None:
+        """Pass Ctrl-C on and wait for the run to leave its checkpoint; after a while end it."""
+        for signum, patience in ((signal.SIGINT, PATIENCE), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+            self._signal(signum)
+            deadline = time.monotonic() + patience
+            while self.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if self.poll() is not None:
+                return
+
+    def why(self) -> str:
+        """Return the run's own message, else its last line."""
+        with self.log.open("rb") as log:
+            log.seek(self._start)
+            text = log.read().decode(errors="replace")
+        return reason_in(text, self._process.returncode) + f" ({self.log})"
+
+    def _signal(self, signum: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signum)
+
+
+def run_command(folder: Path, command: str) -> list[str]:
+    """Return the command line of a cell; on a folder that holds a run already it goes on or says that it is done."""
+    start = [sys.executable, "-m", "avs_lightning.cli", command]
+    if command == "train":
+        return [*start, f"resume={folder}"]
+    return [*start, "--config-path", str(folder), "--config-name", "config", *FROM_RUN_FOLDER]
+
+
+def reason_in(text: str, code: int | None) -> str:
+    """Find in a run's output why it ended: the message for its user, else the last line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    marks = [i for i, line in enumerate(lines) if line.startswith("avs: error")]
+    if marks:
+        return " ".join(lines[marks[-1] :]).partition(": ")[2].removeprefix("error: ")
+    ended = f"killed by signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
+    return f"{ended}: {lines[-1]}" if lines else ended
+
+
+def visible_gpus() -> list[str]:
+    """Return the ids of the GPUs that this process may use."""
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    ids = named.split(",") if named else [str(i) for i in range(torch.cuda.device_count())]
+    return [i for i in ids if i.strip()][: torch.cuda.device_count()]
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _end_with_parent() -> None:
+    """Have Linux end this process when the one that started it is killed: no cell goes on unseen."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,93 @@
+"""What the cells of a study have left, as data frames: tables and reports are made from these files alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from avs_lightning.studies.cells import STORE
+from avs_lightning.studies.plan import Plan, PlannedCell, failure_of, read_metrics, state_of
+
+
+def cell_folder(cell: PlannedCell, runs: Path) -> Path:
+    """Return the run folder of a planned cell."""
+    return runs / STORE / cell.folder
+
+
+def states_in(plan: Plan, runs: Path) -> dict[str, str]:
+    """Return the state of each cell by its signature; what waits for a failed parent is blocked."""
+    states: dict[str, str] = {}
+    for cell in plan.cells:
+        state = str(state_of(cell_folder(cell, runs)))
+        if state != "done" and cell.parent and states.get(cell.parent) in ("failed", "blocked"):
+            state = "blocked"
+        states[cell.signature] = state
+    return states
+
+
+def results_of(plan: Plan, runs: Path) -> pd.DataFrame:
+    """Return a row for each cell and seed of the study's own.
+
+    Returns:
+        A column for each axis, then seed, state, note (why it failed), folder, signature, the scores of the true sound as
+        fractions (`miou_reference`, ...), and those of each other sound as `<sound>/<score>`.
+    """
+    states, rows = states_in(plan, runs), []
+    for cell in plan.cells:
+        if not cell.in_table:
+            continue
+        folder = cell_folder(cell, runs)
+        row: dict[str, Any] = {**cell.parameters, "seed": cell.seed, "state": states[cell.signature]}
+        row |= {"name": cell.name, "note": failure_of(folder), "folder": folder, "signature": cell.signature}
+        metrics = (read_metrics(folder) or {}) if row["state"] == "done" else {}
+        for sound, scores in metrics.get("scores", {}).items():
+            row |= {name if sound == "true" else f"{sound}/{name}": value for name, value in scores.items()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def facts_of(plan: Plan, runs: Path) -> dict[str, str]:
+    """Return what stands below a table, collected from the cells that are done: more than one value is told apart."""
+    found: dict[str, list[str]] = {name: [] for name in ("data", "fingerprint", "code", "machine", "date")}
+    for cell in plan.cells:
+        folder = cell_folder(cell, runs)
+        metrics = read_metrics(folder)
+        if metrics is None or not cell.in_table:
+            continue
+        environment = _read(folder / "environment.json")
+        code = metrics.get("code") or environment.get("code", {})
+        found["data"].append(str(metrics.get("data", "")))
+        found["fingerprint"].append(f"{metrics.get('data')} {metrics.get('fingerprint', 'unknown')}")
+        commit = (
+            f", commit {code['commit'][:7]}{' with changes' if code.get('dirty') else ''}" if "commit" in code else ""
+        )
+        found["code"].append(f"{code.get('version', '?')} ({code.get('results', 'unknown')}{commit})")
+        found["machine"].append(_machine(environment, metrics))
+        found["date"].append(str(environment.get("started", ""))[:10])
+    seeds = sorted({cell.seed for cell in plan.cells if cell.in_table})
+    facts = {name: _distinct(values) for name, values in found.items() if any(values)}
+    return {**facts, "seeds": ", ".join(map(str, seeds))}
+
+
+def _machine(environment: dict[str, Any], metrics: dict[str, Any]) -> str:
+    device = str(metrics.get("cost", {}).get("device", "cpu"))
+    gpus = environment.get("gpus") or []
+    if gpus and device != "cpu":
+        return f"{len(gpus)} × {gpus[0]}"
+    return f"{environment.get('cores', '?')} CPU cores, {environment.get('memory_gib', 0):.0f} GiB"
+
+
+def _distinct(values: Sequence[str]) -> str:
+    return "; ".join(sorted({value for value in values if value}))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with suppress(OSError, ValueError):
+        content = json.loads(path.read_text())
+        return content if isinstance(content, dict) else {}
+    return {}

@@ -1,0 +1,135 @@
+"""What a study's folder says of it: how far it is, its table, its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from rich.table import Table
+
+from avs_lightning.errors import UserError
+from avs_lightning.reporting.report import Report, ReportRun, write_report
+from avs_lightning.studies.layout import Layout
+from avs_lightning.studies.plan import Plan, failure_of, state_of
+from avs_lightning.studies.published import published_table
+from avs_lightning.studies.results import cell_folder, facts_of, results_of, states_in
+from avs_lightning.studies.tables import StudyTable, build_table
+from avs_lightning.training.progress import read_progress
+from avs_lightning.training.whole_files import replacing
+
+
+def runs_of(folder: Path) -> Path:
+    """Return the folder of all runs, two above a study's."""
+    return folder.parents[1]
+
+
+def study_table(folder: Path) -> StudyTable:
+    """Build a study's table from what its cells have left; a sweep's has a row a cell.
+
+    Raises:
+        UserError: the folder holds no study, or its plan is damaged.
+    """
+    plan = Plan.load(folder)
+    results, facts = results_of(plan, runs_of(folder)), facts_of(plan, runs_of(folder))
+    if plan.table:
+        layout = Layout.parse(plan.table["layout"], plan.table["axes"], f"{folder / 'plan.json'}")
+    else:
+        axes = list(dict.fromkeys(key for cell in plan.cells if cell.in_table for key in cell.parameters))
+        results = results.assign(cell="the only one") if not axes else results
+        layout = Layout(rows=tuple(axes or ["cell"]), columns=())
+        results[list(layout.rows)] = results[list(layout.rows)].fillna("")
+    published = published_table(layout.published) if layout.published else None
+    return build_table(results, layout, published, synthetic=plan.synthetic, facts=facts, title=plan.title)
+
+
+def study_report(folder: Path, path: Path) -> Path:
+    """Write a study's HTML report.
+
+    Raises:
+        UserError: the folder holds no study, or the file cannot be written.
+    """
+    plan, runs = Plan.load(folder), runs_of(folder)
+    states, table = states_in(plan, runs), study_table(folder)
+    shown = [
+        ReportRun(
+            cell.name or cell.folder,
+            dict(cell.parameters),
+            cell.seed,
+            states[cell.signature],
+            cell_folder(cell, runs),
+            failure_of(cell_folder(cell, runs)),
+        )  # fmt: skip
+        for cell in plan.cells
+    ]
+    facts = {"protocol": table.layout.protocol, **facts_of(plan, runs)}
+    return write_report(
+        Report(
+            plan.title, plan.question, facts, shown, table_html=table.to_html(), notes=table.warnings,
+            protocol=table.layout.protocol,
+        ),
+        path,
+    )  # fmt: skip
+
+
+def run_report(folder: Path, path: Path) -> Path:
+    """Write the HTML report of a run by itself.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    run = ReportRun(folder.name, {}, 0, str(state_of(folder)), folder, failure_of(folder))
+    return write_report(Report(folder.name, "", {}, [run]), path)
+
+
+def status_table(folder: Path) -> Table:
+    """Lay out how far each cell of a study is.
+
+    Raises:
+        UserError: the folder holds no study, or its plan is damaged.
+    """
+    plan, runs = Plan.load(folder), runs_of(folder)
+    states = states_in(plan, runs)
+    counts = pd.Series(list(states.values())).value_counts()
+    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    table = Table(title=f"{plan.study}: {len(plan.cells)} cells, {told}", title_style="bold", header_style="bold")
+    for column in ("cell", "seed", "state", "mIoU %", "run folder"):
+        table.add_column(column, overflow="fold", justify="right" if "%" in column else "left")
+    scores = results_of(plan, runs).set_index("signature")
+    for cell in plan.cells:
+        state = states[cell.signature]
+        known = cell.signature in scores.index and "miou_reference" in scores.columns
+        score = scores.loc[cell.signature, "miou_reference"] if known else float("nan")
+        table.add_row(
+            cell.name + ("" if cell.in_table else " (others start from it)"),
+            str(cell.seed),
+            state + _detail(cell_folder(cell, runs), state),
+            "" if pd.isna(score) else f"{100 * score:.2f}",
+            cell.folder,
+        )
+    table.caption = f"protocol reference; planned {plan.planned}" + (
+        f" with {' '.join(plan.overrides)}" if plan.overrides else ""
+    )
+    return table
+
+
+def written(path: Path, table: StudyTable, kind: str) -> Path:
+    """Write a table as "md", "csv" or "latex".
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    text = {"md": table.to_markdown, "csv": table.to_csv, "latex": table.to_latex}[kind]()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            file.write(text.rstrip("\n").encode() + b"\n")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
+    return path
+
+
+def _detail(folder: Path, state: str) -> str:
+    if state == "failed":
+        return f": {failure_of(folder)}"
+    progress = read_progress(folder)
+    return f", {100 * progress['fraction']:.0f}% ({progress['phase']})" if state == "running" and progress else ""

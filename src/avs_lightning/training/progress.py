@@ -1,0 +1,90 @@
+"""progress.json: how far a run is, for whoever waits for it in another process."""
+
+import json
+import math
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.trainer.states import TrainerFn
+
+from avs_lightning.training.whole_files import replacing
+
+NAME = "progress.json"
+TRAINED_CLIP = 3  # a training step costs about three times what scoring a clip costs: forward, and backward twice that
+
+
+class RunProgress(Callback):
+    """Writes `NAME` into the run's folder, about once a second, from the first process.
+
+    It holds `fraction` (of the whole run, 0 to 1), `phase` ("train" or "test"), `epoch` (from 0), `epochs` and
+    `updated` (unix seconds). The share of training and of testing is an estimate by numbers of clips.
+
+    Args:
+        folder: the run's folder.
+        test_sets: how often the test split will be gone through; 0 for no test.
+        interval: seconds from one writing to the next, at least.
+    """
+
+    def __init__(self, folder: Path, test_sets: int = 1, interval: float = 1.0):
+        self.path = folder / NAME
+        self.test_sets = test_sets
+        self.interval = interval
+        self._next = 0.0
+        self._train_share = 0.0
+        self._trained = 0.0
+        self._batches_tested = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        clips = {split: len(data.dataset(split)) for split in ("train", "val", *(["test"] if self.test_sets else []))}
+        epochs = max(1, trainer.max_epochs or 1)
+        training = epochs * (TRAINED_CLIP * clips["train"] + clips["val"] / (trainer.check_val_every_n_epoch or 1))
+        self._train_share = training / (training + self.test_sets * clips.get("test", 0))
+        self._write(trainer, "train", now=True)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        steps = trainer.estimated_stepping_batches
+        self._trained = min(1.0, trainer.global_step / steps) if 0 < steps < math.inf else 0.0
+        self._write(trainer, "train")
+
+    def on_validation_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        if trainer.state.fn == TrainerFn.FITTING:
+            self._write(trainer, "train")
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._trained, self._batches_tested = 1.0, 0
+        self._write(trainer, "test", now=True)
+
+    def on_test_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        self._batches_tested += 1
+        self._write(trainer, "test")
+
+    def _write(self, trainer: pl.Trainer, phase: str, now: bool = False) -> None:
+        started = time.perf_counter()
+        if not trainer.is_global_zero or (started < self._next and not now):
+            return
+        tested = self._batches_tested / max(1, sum(trainer.num_test_batches)) if phase == "test" else 0.0
+        content = {
+            "fraction": round(self._train_share * self._trained + (1 - self._train_share) * tested, 4),
+            "phase": phase,
+            "epoch": trainer.current_epoch,
+            "epochs": trainer.max_epochs,
+            "updated": time.time(),
+        }
+        with suppress(OSError), replacing(self.path) as file:  # a run does not end because nobody can see how far it is
+            file.write(json.dumps(content).encode())
+        ended = time.perf_counter()
+        self._next = ended + max(self.interval, 50 * (ended - started))  # a slow disk takes 2% of the time at most
+
+
+def read_progress(folder: Path) -> dict[str, Any] | None:
+    """Return what the run in `folder` says about itself; None where it says nothing, or nothing that can be read."""
+    try:
+        content = json.loads((folder / NAME).read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and "fraction" in content else None

@@ -1,0 +1,97 @@
+"""What is read of a run."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from avs_lightning.reporting.report import ReportRun
+from avs_lightning.reporting.report.results import number, read_results, sounds
+
+RunWriter = Callable[..., Path]
+
+
+def run_in(folder: Path, seed: int = 0, state: str = "done") -> ReportRun:
+    return ReportRun("a cell", {"stages": "4"}, seed, state, folder)
+
+
+def test_a_finished_run(run_folder: RunWriter) -> None:
+    (result,) = read_results([run_in(run_folder("one", miou=0.4, epochs=4))])
+    assert result.label == "a cell"
+    assert result.score("miou_frame") == 0.4
+    assert result.score("miou_frame", "muted") == pytest.approx(0.08)
+    assert result.score("miou_frame", "thunder") is None
+    assert result.cost["epochs"] == 4
+    assert result.cost["clips_per_second"] == 100
+    assert [epoch for epoch, _ in result.validation] == [1, 2, 3, 4]
+    assert result.validation[-1][1] == pytest.approx(0.4)
+    assert [epoch for epoch, _ in result.loss] == [1, 2, 3, 4]
+    assert set(result.categories()) == {"cat_meowing", "race_car"}
+    assert result.settings["encoder"] == {"name": "resnet"}
+    assert result.settings["environment"]["packages"] == {"torch": "2"}
+    assert "started" not in result.settings["environment"]
+    assert result.settings["data set's fingerprint"] == "0123456789ab"
+    assert not result.files.missing
+    assert not result.files.damaged
+
+
+def test_seeds_are_in_the_label_only_where_they_differ(tmp_path: Path) -> None:
+    labels = [result.label for result in read_results([run_in(tmp_path, 0), run_in(tmp_path, 1)])]
+    assert labels == ["a cell, seed 0", "a cell, seed 1"]
+
+
+def test_a_run_that_never_started_is_empty(tmp_path: Path) -> None:
+    (result,) = read_results([run_in(tmp_path / "never", state="new")])
+    assert not result.settings
+    assert not result.scores
+    assert result.fraction is None
+    assert "metrics.json" in result.files.missing
+
+
+def test_a_run_of_before_costs_and_clips(run_folder: RunWriter) -> None:
+    folder = run_folder("old")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    for name in ("cost", "fingerprint", "best", "code"):
+        del metrics[name]
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    (folder / "clips.csv").unlink()
+    (result,) = read_results([run_in(folder)])
+    assert result.cost == {"epochs": 5, "train_seconds": 60}
+    assert result.categories() == {}
+
+
+def test_values_of_a_wrong_kind_are_left_out(run_folder: RunWriter) -> None:
+    folder = run_folder("wrong")
+    scores = {"true": {"miou_frame": "x", "fscore_frame": None, "miou_dataset": 0.5}, "muted": [1]}
+    (folder / "metrics.json").write_text(json.dumps({"scores": scores, "cost": 3, "epochs": True}))
+    (result,) = read_results([run_in(folder)])
+    assert result.scores == {"true": {"miou_dataset": 0.5}, "muted": {}}
+    assert result.cost == {}
+
+
+def test_an_epoch_that_was_done_again_counts_once(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("step,epoch,val/miou_frame\n3,0,0.1\n7,1,0.2\n9,1,0.3\n")
+    (result,) = read_results([run_in(tmp_path)])
+    assert result.validation == [(1, 0.1), (2, 0.3)]
+
+
+def test_a_running_one_says_how_far_it_is(run_folder: RunWriter) -> None:
+    folder = run_folder("running")
+    (folder / "progress.json").write_text('{"fraction": 0.25, "phase": "train"}')
+    running = run_in(folder, state="running")
+    assert [result.fraction for result in read_results([running, replace(running, state="done")])] == [0.25, None]
+
+
+def test_known_sounds_come_first(run_folder: RunWriter) -> None:
+    folder = run_folder("sounds")
+    scores = {"zebra": {"miou_frame": 0.1}, "swapped": {}, "muted": {}, "true": {}}
+    (folder / "metrics.json").write_text(json.dumps({"scores": scores}))
+    assert sounds(read_results([run_in(folder)])) == ["true", "muted", "swapped", "zebra"]
+
+
+@pytest.mark.parametrize("value", ["", "x", None, True, [], "nan", float("inf"), 10**400])
+def test_what_is_no_finite_number_is_none(value: object) -> None:
+    assert number(value) is None
+    assert number("1e-3") == 0.001
