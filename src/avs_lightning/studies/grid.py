@@ -125,8 +125,7 @@ def to_html(grid: Grid) -> str:
 def to_rich(grid: Grid) -> Group:
     """Lay a grid out for the terminal; the paper's widest table fits into 80 columns."""
     table = Table(
-        title=Text(grid.caption),
-        title_style="bold",
+        title=Text(grid.caption, style="bold"),
         title_justify="left",
         header_style="bold",
         box=SIMPLE_HEAD,
