@@ -173,6 +173,12 @@ def test_a_synthetic_table_never_shows_the_papers_numbers(layout: Layout, form: 
         assert text.count("did not hold, 12.11 against 12.11") == 4
 
 
+def test_one_synthetic_data_set_makes_a_table_synthetic() -> None:
+    made = table(results("table_a1"), data="s4; synthetic_ms3")
+    assert made.synthetic
+    assert "paper" not in made.to_csv()
+
+
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "to_csv"])
 def test_below_stand_the_protocol_the_source_and_the_facts(form: str) -> None:
     text = " ".join(written(table(results("table_a1"), seeds="0", note="tried"), form).split())

@@ -129,7 +129,7 @@ def build_table(
             "failed", "blocked"), and the scores as fractions ("miou_reference", ..., "false_positive_rate").
         layout: of the table.
         published: the table to compare with, as `published_table` returns it, or None.
-        synthetic: of drawn clips; then no published number comes near the table.
+        synthetic: of drawn clips; then no published number comes near the table, nor where `facts` name such data.
         facts: shown below. Known: "data", "fingerprint" and "code", several separated by ";" (a fingerprint may follow
             its data set's name; a code version counts up to its first comma), "seeds", "date", "machine".
         title: above the table.
@@ -137,6 +137,7 @@ def build_table(
     Raises:
         UserError: two results are of the same cell and seed.
     """
+    synthetic = synthetic or any(name.strip().startswith("synthetic") for name in facts.get("data", "").split(";"))
     beside = None if synthetic else published
     scores = layout.scores(results)
     cells = tuple(
