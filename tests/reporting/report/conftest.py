@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from avs_lightning.reporting.report import Report, ReportRun
 
 PROBES = {"true": 1.0, "muted": 0.2, "noise": 0.3, "swapped": 0.45, "offscreen": 0.4, "permuted": 0.7}
 SIDE = 96
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
 @pytest.fixture
@@ -49,6 +51,27 @@ def study(run_folder: Callable[..., Path]) -> Callable[..., Report]:
     return write
 
 
+@pytest.fixture
+def hostile_study(study: Callable[..., Report]) -> Report:
+    """A study in which every text is an attack."""
+    report = study(cells=2, clips=1, category=HOSTILE)
+    for run in report.runs[:2]:
+        entries = json.loads((run.folder / "clips" / "index.json").read_text())
+        entries[0]["id"] = entries[0]["why"] = HOSTILE
+        (run.folder / "clips" / "index.json").write_text(json.dumps(entries))
+        metrics = json.loads((run.folder / "metrics.json").read_text())
+        metrics["scores"][HOSTILE] = {"miou_frame": 0.1}
+        metrics["fingerprint"] = HOSTILE + run.name
+        (run.folder / "metrics.json").write_text(json.dumps(metrics))
+        (run.folder / "config.yaml").write_text(f"'{HOSTILE}': {run.seed}\nx: {json.dumps(HOSTILE + run.name)}\n")
+    runs = []
+    for number, run in enumerate(report.runs):
+        axes, state = {HOSTILE: f"{HOSTILE}{number}"}, HOSTILE if number else "done"
+        runs.append(replace(run, name=HOSTILE, parameters=axes, note=HOSTILE, state=state))
+    question = f"{HOSTILE}\n\n![x](http://example.org/x.png) [x](javascript:alert(3))"
+    return Report(HOSTILE, question, {HOSTILE: HOSTILE}, runs, None, [HOSTILE], "frame")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Headless Chromium, or a skip that says what is missing."""
@@ -69,6 +92,7 @@ def write_run(
     category: str = "cat_meowing", epochs: int = 5,
 ) -> Path:  # fmt: skip
     folder.mkdir(parents=True)
+    minutes = number + 1
     scores = {}
     for sound, share in PROBES.items():
         value = miou * share
@@ -77,12 +101,12 @@ def write_run(
         scores[sound] |= {"false_positive_rate": 0.1 * (1 - value)}
         scores[sound] |= {f"miou_second_{second}": value * (0.8 + 0.08 * second) for second in range(1, 6)}
     metrics = {
-        "name": folder.name, "data": "ms3", "epochs": epochs, "steps": 10 * epochs, "train_seconds": 60.0 * (number + 1),
+        "name": folder.name, "data": "ms3", "epochs": epochs, "steps": 10 * epochs, "train_seconds": 60.0 * minutes,
         "scores": scores, "fingerprint": "0123456789ab", "code": {"version": "0.1.0", "sources": "abcdefabcdef"},
         "best": {"epoch": epochs, "val_miou_frame": miou},
         "cost": {
-            "parameters": 1_000_000 * (9 + number), "trained_parameters": 1_000_000, "train_seconds": 60.0 * (number + 1),
-            "clips_per_second": 100.0 / (number + 1), "peak_memory_mib": 900.0 + 100 * number, "device": "cpu",
+            "parameters": 1_000_000 * (9 + number), "trained_parameters": 1_000_000, "train_seconds": 60.0 * minutes,
+            "clips_per_second": 100.0 / minutes, "peak_memory_mib": 900.0 + 100 * number, "device": "cpu",
         },
     }  # fmt: skip
     (folder / "metrics.json").write_text(json.dumps(metrics))
@@ -110,7 +134,7 @@ def write_csv(path: Path, rows: list[list[str]]) -> None:
 
 
 def write_clips(folder: Path, miou: float, count: int, category: str) -> None:
-    """`count` clips each of the worst, random and best, with frames of SIDE x SIDE pixels and an MP3 of five seconds."""
+    """`count` clips each of the worst, random and best: frames of SIDE x SIDE pixels and an MP3 of five seconds."""
     (folder / "clips").mkdir()
     rows = [["id", "category", "miou", "fscore", "false_positive_rate", *(f"miou_second_{s}" for s in range(1, 6))]]
     index = []

@@ -42,9 +42,8 @@ def test_every_clip_of_a_run_with_all_its_media(run_folder: RunWriter) -> None:
 
 
 def test_of_many_cells_the_best_and_the_worst(study: Callable[..., Report]) -> None:
-    results = read_results(study(cells=ALL_CELLS, clips=1).runs)
-    assert sorted(clip_gallery(results, "frame").cells) == list(range(ALL_CELLS))
     results = read_results(study(cells=ALL_CELLS + 1, clips=1).runs)
+    assert sorted(clip_gallery(results[:ALL_CELLS], "frame").cells) == list(range(ALL_CELLS))
     results[1].scores["true"]["miou_frame"] = 0.9
     gallery = clip_gallery(results, "frame")
     assert sorted(gallery.cells) == [0, 1]

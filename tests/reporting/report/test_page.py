@@ -12,7 +12,6 @@ from avs_lightning.errors import UserError
 from avs_lightning.reporting.report import Report, ReportRun, write_report
 
 StudyWriter = Callable[..., Report]
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
 def page_of(report: Report, tmp_path: Path) -> str:
@@ -30,7 +29,8 @@ def test_everything_of_a_study_is_in_one_file(study: StudyWriter, tmp_path: Path
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
     for words in (
         "A study", "Does it <em>hear</em>?", "made up", "<td>the paper's layout</td>",
-        "a &gt; b: held", "its parent failed", "cell pvt 34 no 3", "encoder.name", "fusion.stages", "exact mean over frames",
+        "a &gt; b: held", "its parent failed", "cell pvt 34 no 3", "encoder.name", "fusion.stages",
+        "exact mean over frames",
     ):  # fmt: skip
         assert words in html
     assert html.count("plotly.js v") == 1
@@ -55,7 +55,7 @@ def test_empty_folders_give_a_page_that_says_so(tmp_path: Path) -> None:
     html = own_part(page_of(Report("Empty", "", {}, runs), tmp_path))
     assert "No run has clips here" in html
     assert "Files that finished runs do not have" in html
-    assert "<code>metrics.json</code>: all runs" in html
+    assert "<li>metrics.json: all runs" in html
     assert page_of(Report("No runs", "", {}, []), tmp_path)
 
 
@@ -67,38 +67,18 @@ def test_a_damaged_file_is_named(study: StudyWriter, tmp_path: Path, name: str, 
     report = study(cells=2, clips=1)
     (report.runs[0].folder / name).write_bytes(content)
     html = own_part(page_of(report, tmp_path))
-    if not (name.endswith(".csv") and content in (b"[[[", b'{"scores": 3', b"null", b'"x"')):  # one-line tables
-        assert f"<b>{report.runs[0].name}</b>: {name}: " in html
+    assert f"<b>{report.runs[0].name}</b>: {name}: " in html
     assert report.runs[1].name in html
 
 
-def test_texts_from_everywhere_are_only_text(study: StudyWriter, tmp_path: Path) -> None:
-    report = hostile(study)
-    html = own_part(page_of(report, tmp_path))
+def test_texts_from_everywhere_are_only_text(hostile_study: Report, tmp_path: Path) -> None:
+    html = own_part(page_of(hostile_study, tmp_path))
     assert "<script>alert" not in html
     assert "<img" not in html
     assert html.count("</script>") == 2  # the data's and the page's own
     assert "&lt;script&gt;alert(1)" in html
     data = json.loads(re.search(r'id="data">(.*?)</script>', html, re.DOTALL)[1])  # type: ignore[index]
-    assert data["runs"][0]["label"] == HOSTILE
-
-
-def hostile(study: StudyWriter) -> Report:
-    """A study in which every text is an attack."""
-    report = study(cells=2, clips=1, category=HOSTILE)
-    for run in report.runs[:2]:
-        entries = json.loads((run.folder / "clips" / "index.json").read_text())
-        entries[0]["id"] = entries[0]["why"] = HOSTILE
-        (run.folder / "clips" / "index.json").write_text(json.dumps(entries))
-        metrics = json.loads((run.folder / "metrics.json").read_text())
-        metrics["scores"][HOSTILE] = {"miou_frame": 0.1}
-        metrics["fingerprint"] = HOSTILE + run.name
-        (run.folder / "metrics.json").write_text(json.dumps(metrics))
-        (run.folder / "config.yaml").write_text(f"'{HOSTILE}': {run.seed}\nx: {json.dumps(HOSTILE + run.name)}\n")
-    runs = [replace(run, name=HOSTILE, parameters={HOSTILE: HOSTILE + str(i)}, note=HOSTILE, state=HOSTILE if i else "done")
-            for i, run in enumerate(report.runs)]  # fmt: skip
-    question = f"{HOSTILE}\n\n![x](http://example.org/x.png) [x](javascript:alert(3))"
-    return Report(HOSTILE, question, {HOSTILE: HOSTILE}, runs, None, [HOSTILE], "frame")
+    assert data["runs"][0]["label"] == hostile_study.title
 
 
 def test_a_place_that_cannot_be_written_is_a_users_error(study: StudyWriter, tmp_path: Path) -> None:

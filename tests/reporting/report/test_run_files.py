@@ -11,7 +11,7 @@ def test_what_is_not_there_is_missing_and_not_damaged(tmp_path: Path) -> None:
     files = RunFiles(tmp_path / "never")
     assert files.mapping("metrics.json") == {}
     assert files.entries("clips/index.json") == []
-    assert files.rows("metrics.csv") == []
+    assert files.rows("metrics.csv", "step") == []
     assert files.missing == ["metrics.json", "clips/index.json", "metrics.csv"]
     assert not files.damaged
 
@@ -40,18 +40,19 @@ def test_a_damaged_mapping_is_empty_and_named(tmp_path: Path, name: str, content
 def test_of_a_cut_table_the_whole_rows_are_kept(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("step,epoch,loss\n0,0,1.5\n1,0,1.2\n2,1")
     files = RunFiles(tmp_path)
-    assert files.rows("metrics.csv") == [
+    assert files.rows("metrics.csv", "step") == [
         {"step": "0", "epoch": "0", "loss": "1.5"},
         {"step": "1", "epoch": "0", "loss": "1.2"},
     ]
     assert files.damaged == ["metrics.csv: 1 of 3 rows are cut or torn"]
 
 
-def test_an_empty_table_is_damaged(tmp_path: Path) -> None:
-    (tmp_path / "metrics.csv").write_bytes(b"")
+@pytest.mark.parametrize("content", [b"", b"stop,epoch\n1,2\n"])
+def test_a_table_without_its_column_is_damaged(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "metrics.csv").write_bytes(content)
     files = RunFiles(tmp_path)
-    assert files.rows("metrics.csv") == []
-    assert len(files.damaged) == 1
+    assert files.rows("metrics.csv", "step") == []
+    assert files.damaged == ["metrics.csv: has no column step"]
 
 
 def test_of_a_list_the_mappings_are_kept(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from avs_lightning.reporting.report.table import columns, groups, summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("report.js", "filters.js", "charts.js", "clips.js")
+FILES = ("config.yaml", "environment.json", "metrics.csv", "metrics.json", "clips.csv", "clips/index.json")
 PROTOCOLS = {
     "reference": "mean over batches of 4 clips, as the released scripts",
     "frame": "exact mean over frames",
@@ -110,8 +111,12 @@ def _choices(results: list[RunResults], axes: list[str]) -> dict[str, list[str]]
 def _missing(results: list[RunResults]) -> dict[str, list[str]]:
     """The finished runs that lack a file, by the file."""
     done = [result for result in results if result.run.state == "done"]
-    names = Counter(name for result in done for name in dict.fromkeys(result.files.missing))
-    return {name: [result.label for result in done if name in result.files.missing] for name in names}
+    found: dict[str, list[str]] = {}
+    for result in done:
+        names = (name if name in FILES else "files in clips/" for name in result.files.missing)
+        for name in dict.fromkeys(names):
+            found.setdefault(name, []).append(result.label)
+    return found
 
 
 def _markdown(text: str) -> Markup:
@@ -125,7 +130,5 @@ def _digest(script: str) -> str:
 
 
 def _remove(part: Path) -> None:
-    try:
+    with suppress(OSError):  # what kept it from being written is being said already
         part.unlink(missing_ok=True)
-    except OSError:
-        pass  # what kept it from being written is being said already

@@ -1,7 +1,6 @@
 """What one run of a report has to show, as plain numbers."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +90,7 @@ def number(value: Any) -> float | None:
 def _read(run: ReportRun, label: str) -> RunResults:
     files = RunFiles(run.folder)
     metrics = files.mapping("metrics.json")
-    log = files.rows("metrics.csv")
+    log = files.rows("metrics.csv", "step")
     environment = files.mapping("environment.json")
     progress = RunFiles(run.folder).mapping("progress.json") if run.state == "running" else {}
     return RunResults(
@@ -102,7 +101,7 @@ def _read(run: ReportRun, label: str) -> RunResults:
               if name in (*COSTS, "epochs")},
         validation=_curve(log, "val/miou_frame"),
         loss=_curve(log, "train/loss_epoch"),
-        clips={row["id"]: row for row in files.rows("clips.csv") if row.get("id")},
+        clips={row["id"]: row for row in files.rows("clips.csv", "id") if row.get("id")},
         chosen=files.entries("clips/index.json"),
         settings=_settings(files.mapping("config.yaml"), environment, metrics),
         fraction=number(progress.get("fraction")),
@@ -120,7 +119,7 @@ def _settings(config: dict[str, Any], environment: dict[str, Any], metrics: dict
     return settings
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 

@@ -37,18 +37,20 @@ class RunFiles:
             self.damaged.append(f"{name}: {len(found) - len(kept)} of {len(found)} entries are no mappings")
         return kept
 
-    def rows(self, name: str) -> list[dict[str, str]]:
-        """Return the whole rows of a CSV file, by the names of its columns."""
+    def rows(self, name: str, key: str) -> list[dict[str, str]]:
+        """Return the whole rows of a CSV file that has a column `key`, by the names of its columns."""
         text = self._text(name)
         if text is None:
             return []
         try:
             header, *lines = list(csv.reader(io.StringIO(text))) or [[]]
+            if key not in header:
+                raise csv.Error(f"has no column {key}")
         except csv.Error as error:
             self.damaged.append(f"{name}: {error}")
             return []
         whole = [dict(zip(header, line)) for line in lines if len(line) == len(header)]
-        if not header or len(whole) < len(lines):
+        if len(whole) < len(lines):
             self.damaged.append(f"{name}: {len(lines) - len(whole)} of {len(lines)} rows are cut or torn")
         return whole
 
