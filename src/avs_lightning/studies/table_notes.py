@@ -39,7 +39,8 @@ def notes(table: StudyTable) -> Iterator[Note]:
     if table.synthetic:
         yield Note("note", "Synthetic clips: these numbers do not compare with published ones.")
     for ordering in table.orderings:
-        yield Note("claim", f"The paper claims: {ordering.claim.text}. Here it {ordering.counts}.")
+        whose = "The paper claims" if layout.published else "Asked"
+        yield Note("claim", f"{whose}: {ordering.claim.text}. Here it {ordering.counts}.")
         yield from (Note("case", comparison.text(layout.unit)) for comparison in ordering.comparisons)
     for key in [*FACTS, *(key for key in table.facts if key not in FACTS)]:
         if table.facts.get(key):
