@@ -32,7 +32,8 @@ def study_table(folder: Path) -> StudyTable:
     plan = Plan.load(folder)
     results, facts = results_of(plan, runs_of(folder)), facts_of(plan, runs_of(folder))
     if plan.table:
-        layout = Layout.parse(plan.table["layout"], plan.table["axes"], f"{folder / 'plan.json'}")
+        layout = Layout.parse(plan.table["layout"], tuple(plan.table["axes"]), f"{folder / 'plan.json'}")
+        facts |= {"overrides": " ".join(plan.overrides)} if plan.overrides else {}
     else:
         axes = list(dict.fromkeys(key for cell in plan.cells if cell.in_table for key in cell.parameters))
         results = results.assign(cell="the only one") if not axes else results

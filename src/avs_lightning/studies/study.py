@@ -55,14 +55,9 @@ class Study:
     table: Mapping[str, Any]
 
     @property
-    def synthetic(self) -> bool:
-        """Whether its clips are drawn, so that its numbers must not stand beside published ones."""
-        return self.data.startswith("synthetic")
-
-    @property
     def layout(self) -> Layout:
         """How its table is laid out."""
-        return Layout.parse(self.table, {axis: list(values) for axis, values in self.axes.items()}, self.name)
+        return Layout.parse(self.table, tuple(self.axes), self.name)
 
     @property
     def folder_name(self) -> str:
