@@ -1,5 +1,6 @@
 """The page in headless Chromium, opened from disk without network."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -96,6 +97,18 @@ def test_a_click_on_a_heading_sorts_by_number_both_ways(study: StudyWriter, open
     page.page.get_by_role("button", name="encoder", exact=True).click()
     assert page.column("encoder") == ["pvt"] * 6 + ["resnet"] * 5
     assert heading.get_attribute("aria-sort") == "none"
+
+
+def test_fractions_and_gains_sort_as_numbers(study: StudyWriter, opened: Open) -> None:
+    report = study(cells=4, clips=0)
+    for run, muted in zip(report.runs, (0.2, 0.22, 0.295, 0.3925)):
+        metrics = json.loads((run.folder / "metrics.json").read_text())
+        metrics["scores"]["muted"]["miou_frame"] = muted
+        (run.folder / "metrics.json").write_text(json.dumps(metrics))
+    page = opened(report)
+    heading = page.page.locator("#runs thead tr:last-child th").filter(has_text="drop").first
+    heading.get_by_role("button").click()
+    assert page.column("drop") == ["0.8", "0.5", "-2.0", "-10.0", "–"]
 
 
 def test_filters_hide_rows_and_traces(study: StudyWriter, opened: Open) -> None:
