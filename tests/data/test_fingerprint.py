@@ -26,7 +26,7 @@ def test_it_goes_with_the_data(official_ms3: Callable, tmp_path: Path) -> None:
 
 
 def test_other_data_has_another(official_ms3: Callable, official_s4: Callable, tmp_path: Path) -> None:
-    root = official_ms3(tmp_path / "ms3", train=4, val=2, test=2)
+    root = official_ms3(tmp_path / "ms3", train=8, val=4, test=4)
     found = {
         "whole": fingerprint(root),
         "first clips": fingerprint(root, limit=1),
