@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Compiled bytecode halves every start of the interpreter.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install lint type test test-all demo bench clean
+.PHONY: help install lint type test test-all test-slurm demo bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,10 +30,14 @@ type: $(STAMP) ## mypy
 	$(BIN)/mypy
 
 test: $(STAMP) ## the tests, less the slow ones
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m 'not slow and not slurm'
 
-test-all: $(STAMP) ## every test
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+test-all: $(STAMP) ## every test, less those on a real Slurm
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m 'not slurm'
+
+test-slurm: $(STAMP) ## start a real Slurm of one node, test launcher=slurm on it, stop it (root; Debian's packages are installed)
+	$(BIN)/python tests/slurm/single_node.py install
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slurm -rs tests/slurm
 
 demo: $(STAMP) ## write synthetic clips, train without TPAVI, with the paper's and with scope=frame, and compare
 	$(BIN)/avs demo

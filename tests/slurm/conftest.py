@@ -21,7 +21,7 @@ def single_node_slurm() -> Iterator[dict[str, str]]:
         pytest.skip(f"needs Slurm: {reason}")
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     try:
-        yield single_node.start(folder)
+        yield single_node.start(folder, bound=True)
     finally:
         single_node.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)

@@ -4,8 +4,8 @@
     python tests/slurm/single_node.py stop FOLDER
     python tests/slurm/single_node.py install         Debian's packages, where root can
 
-munge for the authentication, a private MariaDB and slurmdbd for the accounting, one controller, one node. Two partitions:
-jobs of `urgent` take the node from those of `main`, which Slurm then requeues.
+munge for the authentication, a private MariaDB and slurmdbd for the accounting, one controller, one node. Two
+partitions: jobs of `urgent` take the node from those of `main`, which Slurm then requeues.
 """
 
 import os
@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 PACKAGES = ("slurm-wlm", "munge", "slurmdbd", "mariadb-server")
@@ -79,7 +80,7 @@ def missing() -> str:
     """Say why no Slurm can be started here; nothing where it can."""
     absent = [name for name in COMMANDS if shutil.which(name) is None]
     if absent:
-        return f"{', '.join(absent)} not installed (Debian: apt-get install {' '.join(PACKAGES)}; or make test-slurm as root)"
+        return f"{', '.join(absent)} not installed (Debian, as root: apt-get install {' '.join(PACKAGES)})"
     return "" if os.geteuid() == 0 else "starting munge, slurmd and MariaDB takes root"
 
 
@@ -92,8 +93,12 @@ def install() -> None:
         subprocess.run(["apt-get", *command], env=quiet, stdout=subprocess.DEVNULL, check=False)
 
 
-def start(folder: Path) -> dict[str, str]:
+def start(folder: Path, bound: bool = False) -> dict[str, str]:
     """Start everything and wait until the node is idle; returns the environment for Slurm's commands.
+
+    Args:
+        folder: for every file.
+        bound: have Linux stop the daemons when this process ends, however it does.
 
     Raises:
         RuntimeError: a daemon does not come up; the message names it and its folder. What had started is stopped.
@@ -104,7 +109,7 @@ def start(folder: Path) -> dict[str, str]:
     conf = write_configuration(folder)
     environment = {"SLURM_CONF": str(conf)}
     try:
-        start_daemons(folder, {**os.environ, **environment})
+        start_daemons(folder, {**os.environ, **environment}, ["setpriv", "--pdeathsig=TERM"] if bound else [])
     except BaseException:
         stop(folder)
         raise
@@ -131,11 +136,11 @@ def write_configuration(folder: Path) -> Path:
     return conf
 
 
-def start_daemons(folder: Path, env: dict[str, str]) -> None:
+def start_daemons(folder: Path, env: dict[str, str], prefix: list[str]) -> None:
     """Start munge, MariaDB, slurmdbd, slurmctld and slurmd, each once what it needs answers."""
     munge = folder / "munge"
     files = [f"--{name}={munge / name}" for name in ("socket", "pid-file", "log-file", "seed-file")]
-    spawn(folder, "munge", ["munged", "--foreground", "--force", f"--key-file={munge}/key", *files], env)
+    spawn(folder, "munge", [*prefix, "munged", "--foreground", "--force", f"--key-file={munge}/key", *files], env)
     wait("munge", folder, lambda: works(["munge", "--no-input", f"--socket={munge}/socket"], env))
 
     port, sql = (folder / "sql.port").read_text(), folder / "sql"
@@ -145,18 +150,18 @@ def start_daemons(folder: Path, env: dict[str, str]) -> None:
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     here = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={sql}/socket", f"--pid-file={sql}/pid"]
-    spawn(folder, "mariadb", ["mariadbd", *options, *here, "--innodb-buffer-pool-size=64M"], env)
+    spawn(folder, "mariadb", [*prefix, "mariadbd", *options, *here, "--innodb-buffer-pool-size=64M"], env)
     wait("mariadb", folder, lambda: answers(int(port)))
 
     own = {**env, "SLURM_CONF": str(folder / "slurmdbd.conf")}  # where slurmdbd looks for its file: beside this one
-    spawn(folder, "slurmdbd", ["slurmdbd", "-D"], own)
+    spawn(folder, "slurmdbd", [*prefix, "slurmdbd", "-D"], own)
     wait("slurmdbd", folder, lambda: works(["sacctmgr", "-n", "show", "cluster"], env))
     subprocess.run(["sacctmgr", "-i", "add", "cluster", CLUSTER], env=env, check=False, stdout=subprocess.DEVNULL)
 
     conf = str(folder / "slurm.conf")
-    spawn(folder, "slurmctld", ["slurmctld", "-D", "-f", conf], env)
+    spawn(folder, "slurmctld", [*prefix, "slurmctld", "-D", "-f", conf], env)
     wait("slurmctld", folder, lambda: works(["scontrol", "ping"], env))
-    spawn(folder, "slurmd", ["slurmd", "-D", "-f", conf], env)
+    spawn(folder, "slurmd", [*prefix, "slurmd", "-D", "-f", conf], env)
     wait("slurmd", folder, lambda: "idle" in output(["sinfo", "-h", "-o", "%T"], env))
 
 
@@ -198,10 +203,8 @@ def end(number: int) -> None:
 
 def is_running(number: int) -> bool:
     """Say whether a process is there; our own children that have ended are collected."""
-    try:
+    with suppress(ChildProcessError):
         os.waitpid(number, os.WNOHANG)
-    except ChildProcessError:
-        pass
     return Path(f"/proc/{number}").exists()
 
 

@@ -18,7 +18,8 @@ from avs_lightning.studies.slurm_states import accounted_state
 
 pytestmark = pytest.mark.slurm
 CONF = Path(__file__).parents[2] / "conf" / "launcher" / "slurm.yaml"
-LONG = "trainer.max_epochs=150"
+EPOCHS = 20
+LONG = f"trainer.max_epochs={EPOCHS}"
 
 
 @pytest.fixture
@@ -33,12 +34,13 @@ def launcher(tmp_path: Path, **changed: object) -> SlurmJobs:
 
 
 def finish(job: SlurmJob, seconds: float = 120) -> int:
-    """Wait for a job's end; a requeued one needn't wait until Slurm would start it again by itself, after two minutes."""
+    """Wait for a job's end; a requeued one needn't wait for Slurm, which would start it again after two minutes."""
     deadline = time.monotonic() + seconds
     while (code := job.poll()) is None:
         assert time.monotonic() < deadline, subprocess.run(["scontrol", "show", "job", job.number], check=False)
         if job.state == "PENDING":
-            subprocess.run(["scontrol", "update", f"JobId={job.number}", "StartTime=now"], capture_output=True, check=False)
+            now = ["scontrol", "update", f"JobId={job.number}", "StartTime=now"]
+            subprocess.run(now, capture_output=True, check=False)
         time.sleep(0.5)
     return code
 
@@ -51,7 +53,7 @@ def epochs(folder: Path) -> list[int]:
         return [int(row["epoch"]) for row in csv.DictReader(file) if row.get("val/miou_frame")]
 
 
-def wait_for_epochs(job: SlurmJob, folder: Path, count: int = 3) -> None:
+def wait_for_epochs(job: SlurmJob, folder: Path, count: int = 2) -> None:
     deadline = time.monotonic() + 60
     while len(epochs(folder)) < count:
         assert job.poll() is None, job.why()
@@ -62,8 +64,8 @@ def wait_for_epochs(job: SlurmJob, folder: Path, count: int = 3) -> None:
 def assert_resumed_whole(folder: Path) -> None:
     """Two starts of one training, of which every epoch was recorded once."""
     assert (folder / "run.log").read_text().count("Restored all states from the checkpoint") == 1
-    assert epochs(folder) == list(range(150))
-    assert json.loads((folder / "metrics.json").read_text())["epochs"] == 150
+    assert epochs(folder) == list(range(EPOCHS))
+    assert json.loads((folder / "metrics.json").read_text())["epochs"] == EPOCHS
 
 
 def test_cells_run_to_the_end(jobs: SlurmJobs, cell: Callable) -> None:
@@ -77,7 +79,7 @@ def test_cells_run_to_the_end(jobs: SlurmJobs, cell: Callable) -> None:
 
 
 def test_a_task_a_device(jobs: SlurmJobs, cell: Callable, tmp_path: Path) -> None:
-    folder = cell("pair", "trainer.devices=2", "data.workers=0")
+    folder = cell("pair", "trainer.devices=2")
     job = jobs.start(folder, "train", (2, 1))
     assert finish(job) == 0, job.why()
     assert "MEMBER: 1/2" in (folder / "run.log").read_text()
@@ -163,11 +165,12 @@ def test_what_slurm_refuses_is_said_at_once(jobs: SlurmJobs, cell: Callable, tmp
 
 def process_of(job: SlurmJob, task: int) -> int:
     """Find the process of a task by its environment."""
-    wanted = {f"SLURM_JOB_ID={job.number}", f"SLURM_PROCID={task}", "SUBMITIT_EXECUTOR=slurm"}
+    wanted = {f"SLURM_JOB_ID={job.number}", f"SLURM_PROCID={task}"}
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if wanted <= set((path / "environ").read_text().split("\0")) and "submitit" in (path / "cmdline").read_text():
-                return int(path.name)
-        except OSError:
+            environment, command = ((path / name).read_text().split("\0") for name in ("environ", "cmdline"))
+        except OSError:  # it has ended
             continue
+        if wanted <= set(environment) and "submitit.core._submit" in command and "srun" not in command:
+            return int(path.name)
     raise AssertionError(f"no process of task {task}")

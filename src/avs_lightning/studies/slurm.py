@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,9 @@ from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf, SlurmQue
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from submitit.core.utils import FailedJobError
-from submitit.helpers import clean_env, environment_variables
 
 from avs_lightning.errors import UserError, near_matches
-from avs_lightning.studies.processes import reason_in
+from avs_lightning.studies.processes import FOREIGN, FOREIGN_PREFIXES, PATIENCE, reason_in
 from avs_lightning.studies.slurm_states import ENDED, FORGOTTEN, JobStates
 from avs_lightning.studies.slurm_task import START, CellTask
 
@@ -50,8 +50,8 @@ class SlurmJobs:
         missing = [name for name in ("sbatch", "srun", "squeue", "scancel") if shutil.which(name) is None]
         if missing:
             raise UserError(
-                f"launcher=slurm: {', '.join(missing)} cannot be found (PATH): run this on a machine of the Slurm cluster "
-                "where sbatch works; launcher=local and launcher=parallel run the cells on this machine"
+                f"launcher=slurm: {', '.join(missing)} cannot be found (PATH): run this where sbatch works, in "
+                "a Slurm cluster; launcher=local and launcher=parallel run the cells on this machine"
             )
         self.options = checked_options(options)
         self.slots: int = self.options.pop("array_parallelism")
@@ -71,7 +71,7 @@ class SlurmJobs:
         common = set(OmegaConf.structured(BaseQueueConf))
         executor.update_parameters(**{k if k in common else f"slurm_{k}": v for k, v in options.items()})
         try:
-            with outside_any_job():
+            with outside_other_runs():
                 job = executor.submit(CellTask(folder, command))
         except FailedJobError as error:
             said = [line for line in str(error).splitlines() if line.strip()]
@@ -104,17 +104,22 @@ class SlurmJob:
         return 1 if self.state in (*ENDED, FORGOTTEN) else None
 
     def stop(self) -> None:
-        """Cancel the job, without waiting for its end."""
+        """Cancel the job, and wait a while for its end: the next job of this folder shall find it free."""
         self._job.cancel(check=False)
+        deadline = time.monotonic() + PATIENCE
+        while self.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.5)
 
     def why(self) -> str:
         """Return Slurm's word for the end, the run's own message or last line, and the log's path."""
         paths = [self._job.task(i).paths for i in range(self._job.num_tasks)]
         files = [path.stderr if path.stderr.exists() else path.stdout for path in paths]
         logs = {file: last_start(file.read_text(errors="replace")) for file in files if file.exists()}
-        telling = [path for path, text in logs.items() if "avs: error" in text] or list(logs)
-        said = f": {reason_in(logs[telling[0]], None)} ({telling[0]})" if telling else "; it has left no log"
-        return f"{self.state} (Slurm job {self.number}){said}"
+        telling = [file for file, text in logs.items() if "avs: error" in text] or [f for f, t in logs.items() if t]
+        said = f"{self.state} (Slurm job {self.number})"
+        if not telling:
+            return f"{said}; it has written nothing into {paths[0].folder}"
+        return f"{said}: {reason_in(logs[telling[0]], None).removeprefix('exit code None: ')} ({telling[0]})"
 
 
 def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -179,11 +184,12 @@ def last_start(log: str) -> str:
 
 
 @contextmanager
-def outside_any_job() -> Iterator[None]:
-    """Hide the Slurm job in which this process may run itself: what is submitted would inherit its tasks and memory."""
-    if "SLURM_JOB_ID" not in os.environ:
+def outside_other_runs() -> Iterator[None]:
+    """Hide what makes this process a part of another run or job: a job inherits the environment of its submission."""
+    prefixes = FOREIGN_PREFIXES if "SLURM_JOB_ID" in os.environ else ("TORCHELASTIC_", "ROLE_")
+    names = [name for name in os.environ if name in FOREIGN or name.startswith(prefixes)]
+    hidden = {name: os.environ.pop(name) for name in names if name != "SLURM_CONF"}
+    try:
         yield
-        return
-    kept = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}
-    with clean_env(), environment_variables(**kept):
-        yield
+    finally:
+        os.environ.update(hidden)

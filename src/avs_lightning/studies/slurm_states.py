@@ -20,8 +20,9 @@ REFRESH_SECONDS = 5.0
 class JobStates:
     """The states of a driver's jobs, for all of them with one call every few seconds.
 
-    Submitit asks the accounting alone (`sacct`). Where there is none it never learns that a job was killed, and a job that
-    is requeued shows there for a while as ended. So the queue is asked first; it keeps a job for minutes after its end.
+    Submitit asks the accounting alone (`sacct`). Where there is none it never learns that a job was killed, and a
+    requeued job shows there for a while as ended. So the queue is asked first; it keeps a job for minutes after its
+    end.
     """
 
     def __init__(self) -> None:

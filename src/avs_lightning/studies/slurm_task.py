@@ -22,8 +22,8 @@ START = "avs: start"
 class CellTask(Checkpointable):
     """Runs a cell's command in the task's own process, where Lightning finds Slurm's ranks and starts no others.
 
-    It can be run again at any time, since the command goes on from the last whole epoch. `Checkpointable` tells submitit
-    so: before the time limit it sends SIGUSR2, upon which the first task requeues the job.
+    It can be run again at any time, since the command goes on from the last whole epoch; `Checkpointable` says so to
+    submitit, which then requeues the job when Slurm sends SIGUSR2, some time before the time limit.
 
     Args:
         folder: of the run.
@@ -59,8 +59,8 @@ def run_module(command: list[str]) -> int:
 def requeue_unless_ending() -> None:
     """After SIGTERM: requeue a job that Slurm is about to preempt, and wait until Slurm ends it.
 
-    Slurm sends SIGTERM when somebody cancels a job, and also some time before it takes a job's nodes for another. In the
-    second case, a job that ends by itself counts as failed and is not started again.
+    Slurm sends SIGTERM when somebody cancels a job, and also some time before it takes a job's nodes for another. In
+    the second case, a job that ends by itself counts as failed and is not started again.
     """
     job, first = os.environ["SLURM_JOB_ID"], os.environ.get("SLURM_PROCID", "0") == "0"
     while (queue_states([job]) or {}).get(job) == "RUNNING":
