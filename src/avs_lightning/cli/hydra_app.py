@@ -13,12 +13,14 @@ import hydra
 from hydra import compose, initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from avs_lightning.allocator import keep_freed_memory
-from avs_lightning.cli.sweep import CellLauncher
+from avs_lightning.cli.sweep import CellLauncher, Sweep
 from avs_lightning.cli.sweep import register as register_launcher
 from avs_lightning.cli.values import check_values
 from avs_lightning.errors import UserError, near_matches
@@ -44,12 +46,16 @@ def run(
     Raises:
         UserError: a configuration that does not compose, with near matches for a mistyped key.
     """
+    several = is_multirun(argv)
+    if several:
+        refuse_resume(argv, command)
     set_up_hydra(argv)
     called = list(sys.argv)
     failures: list[Exception] = []
 
     def job(cfg: DictConfig) -> None:
         try:
+            refuse_other_launchers(command)
             check_values(cfg)
             OmegaConf.resolve(cfg)
             cfg.paths.output_dir = str(Path(cfg.paths.output_dir).resolve())
@@ -59,8 +65,8 @@ def run(
         except Exception as error:  # Hydra would print its own lines about it
             failures.append(error)
 
-    CellLauncher.prepare = staticmethod(prepare)  # type: ignore[assignment]
-    sys.argv = [f"avs {command}", *(argv if is_multirun(argv) else prepare(list(argv)))]
+    CellLauncher.sweep = sweep = Sweep(prepare)
+    sys.argv = [f"avs {command}", *(argv if several else prepare(list(argv)))]
     try:
         hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=command)(job)()
     except (HydraException, OmegaConfBaseException) as error:
@@ -71,6 +77,7 @@ def run(
         sys.argv = called
     for failure in failures:
         raise explained(failure, command) from failure
+    sweep.conclude()
     return 0
 
 
@@ -85,7 +92,35 @@ def set_up_hydra(argv: Sequence[str]) -> None:
 
 def is_multirun(argv: Sequence[str]) -> bool:
     """Say whether a command line asks for a sweep."""
-    return any(text in ("-m", "--multirun") for text in argv)
+    return any(text in ("-m", "--multirun", "hydra.mode=MULTIRUN") for text in argv)
+
+
+def refuse_resume(argv: Sequence[str], command: str) -> None:
+    """A run is gone on with by itself, a sweep by the command that began it.
+
+    Raises:
+        UserError: a sweep is to resume a folder.
+    """
+    given = [text for text in argv if text.lstrip("+").startswith("resume=") and not text.endswith("=null")]
+    if given:
+        raise UserError(
+            f"{given[0]} with -m: a sweep goes on by the command that began it, each cell from its own checkpoint; "
+            f"for the one run in that folder: avs {command} {given[0]}"
+        )
+
+
+def refuse_other_launchers(command: str) -> None:
+    """Hydra's own launchers run a sweep's jobs inside its process, where several devices would repeat the whole sweep.
+
+    Raises:
+        UserError: this is such a job.
+    """
+    job = HydraConfig.get()
+    if job.mode == RunMode.MULTIRUN:
+        raise UserError(
+            f"hydra/launcher={job.runtime.choices['hydra/launcher']}: avs {command} -m runs each cell in a process "
+            "of its own; choose launcher=local, launcher=parallel or launcher=slurm instead"
+        )
 
 
 def explained(error: Exception, command: str) -> Exception:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
@@ -26,40 +26,75 @@ from avs_lightning.cli.values import check_values
 from avs_lightning.errors import UserError
 from avs_lightning.studies.composing import Composed, Request
 
+if TYPE_CHECKING:
+    from avs_lightning.studies.run import Outcome
+    from avs_lightning.studies.session import Session
+
 PLUGIN = "hydra_plugins.avs_lightning"
 """Hydra takes launchers from modules below `hydra_plugins` alone; this name stands for the present one."""
 Prepare = Callable[[list[str]], list[str]]
 
 
+class Sweep:
+    """What one command with `-m` is about: the jobs that the sweeper has asked for so far, and how they have ended.
+
+    Args:
+        prepare: turns a job's overrides into those to compose.
+    """
+
+    def __init__(self, prepare: Prepare) -> None:
+        self.prepare = prepare
+        self.jobs: list[list[str]] = []
+        self._session: Session | None = None
+        self._outcome: Outcome | None = None
+
+    def launch(self, jobs: Sequence[Sequence[str]], config: DictConfig) -> list[JobReturn]:
+        """Run what is not done of all jobs so far; an optimising sweeper asks for several batches, one after another.
+
+        Raises:
+            UserError: nothing could be begun.
+        """
+        from avs_lightning.studies.session import Session  # torch takes seconds to import
+
+        discard_record(config)
+        refuse_several_drivers()
+        before, command = len(self.jobs), str(config.hydra.job.config_name)
+        self.jobs += [list(job) for job in jobs]
+        self._session = session = Session.compose(
+            sweep_requests(self.jobs, self.prepare),
+            lambda overrides: compose(command, overrides),
+            command,
+            overrides=list(config.hydra.overrides.task),
+            name=self._session.name if self._session else None,
+        )
+        self._outcome = outcome = session.run()
+        return [
+            result(job, session.best_score(cell) if cell.signature in outcome.done else None)
+            for job, cell in list(zip(self.jobs, session.cells))[before:]
+        ]
+
+    def conclude(self) -> None:
+        """Show the table and name what failed, once, whatever number of batches there were.
+
+        Raises:
+            UserError: cells have failed.
+        """
+        if self._session and self._outcome:
+            self._session.conclude(self._outcome)
+
+
 class CellLauncher(Launcher):
-    """Hands a sweep's jobs to `Session`, which runs what is not done."""
+    """What Hydra knows of a `Sweep`."""
 
     __module__ = PLUGIN
 
-    prepare: Prepare = staticmethod(list)  # type: ignore[assignment]
+    sweep: Sweep
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.config = config
-        self.requests: list[Request] = []
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run a batch of the sweep's jobs (an optimising sweeper launches several, one after another)."""
-        from avs_lightning.studies.session import Session, failures  # torch takes seconds to import
-
-        refuse_several_drivers()
-        discard_record(self.config)
-        command = str(self.config.hydra.job.config_name)
-        self.requests += sweep_requests([self.prepare(list(job)) for job in job_overrides])
-        given = list(self.config.hydra.overrides.task)
-        session = Session.compose(
-            self.requests, lambda overrides: compose(command, overrides), command, overrides=given
-        )
-        outcome = session.run()
-        if not session.dry_run:
-            session.show_results()
-        if error := failures(session, outcome):
-            raise error
-        return [result(session, outcome, index) for index in range(initial_job_idx, len(self.requests))]
+        return self.sweep.launch(job_overrides, self.config)
 
 
 def register() -> None:
@@ -69,14 +104,14 @@ def register() -> None:
     ConfigStore.instance().store(group="hydra/launcher", name="cells", node={"_target_": f"{PLUGIN}.CellLauncher"})
 
 
-def sweep_requests(jobs: Sequence[Sequence[str]]) -> list[Request]:
+def sweep_requests(jobs: Sequence[Sequence[str]], prepare: Prepare = list) -> list[Request]:
     """Name each job by the overrides that not all of them share."""
-    shared = set.intersection(*map(set, jobs)) if len(jobs) > 1 else set()
+    shared = set.intersection(*map(set, jobs))
     requests = []
     for overrides in jobs:
         own = [text for text in overrides if text not in shared]
         parameters = dict(text.lstrip("+~").partition("=")[::2] for text in own)
-        requests.append(Request(" ".join(own), parameters, overrides))
+        requests.append(Request(" ".join(own), parameters, prepare(list(overrides))))
     return requests
 
 
@@ -100,8 +135,8 @@ def refuse_several_drivers() -> None:
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError(
-            "a sweep (-m) is driven by one process, and starts those of each cell itself: run it without torchrun, with "
-            "trainer.devices=... for each cell (launcher=local, parallel), or over several machines with launcher=slurm"
+            "a sweep (-m) is driven by one process, and starts those of each cell itself: run it without torchrun, "
+            "with trainer.devices=... for each cell (launcher=local or parallel; slurm for several machines)"
         )
 
 
@@ -111,14 +146,12 @@ def discard_record(config: DictConfig) -> None:
     with suppress(OSError):
         (folder / "multirun.yaml").unlink()
         folder.rmdir()
-        folder.parent.rmdir()
-        folder.parent.parent.rmdir()  # each only if empty
+        folder.parent.rmdir()  # each only if empty
 
 
-def result(session: Any, outcome: Any, index: int) -> JobReturn:
-    """Return what an optimising sweeper maximises: the best validation score of a cell."""
-    cell = session.cells[index]
-    returned = JobReturn(overrides=list(session.requests[index].overrides))
+def result(overrides: Sequence[str], score: float | None) -> JobReturn:
+    """Return what an optimising sweeper maximises: the best validation score of a cell, None where it has failed."""
+    returned = JobReturn(overrides=list(overrides))
     returned.status = JobStatus.COMPLETED
-    returned.return_value = session.best_score(cell) if cell.signature in outcome.done else None
+    returned.return_value = score
     return returned

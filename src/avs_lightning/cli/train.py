@@ -11,7 +11,7 @@ from avs_lightning.errors import UserError
 
 def main(argv: list[str]) -> int:
     """Train; `resume=RUN_FOLDER` goes on with a run by its own configuration."""
-    return run("train", with_resume(without_plus(argv)), task)
+    return run("train", without_plus(argv), task, prepare=with_resume)
 
 
 def task(cfg: DictConfig) -> None:

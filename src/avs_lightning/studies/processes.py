@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,12 +19,17 @@ from avs_lightning.errors import UserError
 LOG = "output.log"
 FROM_RUN_FOLDER = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
 FOREIGN = (
-    "LOCAL_RANK", "RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
-    "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH",
+    "LOCAL_RANK", "RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE",
+    "MASTER_ADDR", "MASTER_PORT", "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH",
 )  # fmt: skip
+FOREIGN_PREFIXES = ("TORCHELASTIC_", "SLURM_", "ROLE_")
 """What would make a cell take itself for a part of another run."""
 PATIENCE = 20.0
 """Seconds that a stopped run has to leave its checkpoint."""
+ERROR = re.compile(r"(\[rank\d+\]: )?[A-Za-z_][\w.]*(Error|Exception|Interrupt)\b")
+"""The last line of a stack trace."""
+TAIL = 200_000
+"""Bytes of a run's output in which its reason is looked for."""
 _PR_SET_PDEATHSIG = 1  # from Linux' prctl.h
 _libc = ctypes.CDLL(None)  # looked up here: between fork and exec as little as possible should happen
 
@@ -52,29 +59,39 @@ class LocalJobs:
         Raises:
             UserError: fewer devices than one cell takes, or than the jobs take together.
         """
+        if jobs is not None and (isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1):
+            raise UserError(f"launcher.jobs={jobs}: give a whole number, 1 or more, or null for as many as fit")
         gpus = [] if all(name == "cpu" for name in accelerators) else visible_gpus()
         what, there = ("GPUs", len(gpus)) if gpus else ("cores", available_cores())
-        fit = there // most_devices if gpus else max(1, there // most_devices)
-        if jobs is not None and jobs < 1:
-            raise UserError(f"launcher.jobs={jobs}: give 1 or more, or null for as many as fit")
+        fit = there // most_devices
+        if not gpus and most_devices <= 2:
+            fit = max(1, fit)  # two processes may share a core, to try them out
+        if fit == 0:
+            raise UserError(
+                f"launcher=parallel: a cell takes trainer.devices={most_devices}, and this machine has {there} {what}"
+            )
         if fit < (jobs or 1):
             raise UserError(
-                f"launcher=parallel: {jobs or 1} cells with {most_devices} devices each do not fit on {there} {what}; "
-                f"at most launcher.jobs={fit}" if fit else
-                f"launcher=parallel: a cell takes {most_devices} devices, and there are {there} {what}"
-            )  # fmt: skip
+                f"launcher.jobs={jobs}: {jobs} cells at a time with trainer.devices={most_devices} "
+                f"do not fit on {there} {what}; at most launcher.jobs={fit}"
+            )
         return cls(jobs or fit, gpus)
 
     def start(self, folder: Path, command: str, processes: tuple[int, int]) -> LocalJob:
         """Start a cell in a process of its own, in run mode: Lightning's other processes then repeat that command."""
         slot = self._free.pop(0)
-        environment = self._environment(slot, processes[0] * processes[1])
-        return LocalJob(folder, command, environment, on_end=lambda: self._free.insert(0, slot))
+        try:
+            return LocalJob(
+                folder, command, self.environment(slot, processes[0]), on_end=lambda: self._free.append(slot)
+            )
+        except BaseException:
+            self._free.append(slot)
+            raise
 
-    def _environment(self, slot: int, processes: int) -> dict[str, str]:
-        env = {
-            k: v for k, v in os.environ.items() if k not in FOREIGN and not k.startswith(("TORCHELASTIC_", "SLURM_"))
-        }
+    def environment(self, slot: int, processes: int) -> dict[str, str]:
+        """Return the environment of a cell of so many processes: its share of the machine, no part in another run."""
+        env = {k: v for k, v in os.environ.items() if k not in FOREIGN and not k.startswith(FOREIGN_PREFIXES)}
+        env["PYTHONUNBUFFERED"] = "1"  # output.log is there to be followed
         if self.slots > 1 and self.devices:
             share = len(self.devices) // self.slots
             env["CUDA_VISIBLE_DEVICES"] = ",".join(self.devices[slot * share : (slot + 1) * share])
@@ -84,11 +101,23 @@ class LocalJobs:
 
 
 class LocalJob:
-    """A cell's process and those that it starts, in a group of their own; its output goes to output.log."""
+    """A cell's process and those that it starts, in a group of their own; its output goes to output.log.
 
-    def __init__(self, folder: Path, command: str, environment: Mapping[str, str], on_end: object = None) -> None:
+    Args:
+        folder: of the run.
+        command: "train" or "eval".
+        environment: of the process.
+        on_end: called once, when it has ended.
+
+    Raises:
+        OSError: output.log cannot be written.
+    """
+
+    def __init__(
+        self, folder: Path, command: str, environment: Mapping[str, str], on_end: Callable[[], None] = lambda: None
+    ) -> None:
         self.log = folder / LOG
-        self._on_end = on_end
+        self._on_end: Callable[[], None] | None = on_end
         with self.log.open("ab") as log:
             self._start = log.tell()
             self._process = subprocess.Popen(
@@ -98,13 +127,13 @@ class LocalJob:
                 stderr=subprocess.STDOUT,
                 env=dict(environment),
                 start_new_session=True,  # Ctrl-C is ours to pass on
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                preexec_fn=_end_with_parent,
             )
 
     def poll(self) -> int | None:
         """Return the exit code, None while it runs."""
         code = self._process.poll()
-        if code is not None and callable(self._on_end):
+        if code is not None and self._on_end:
             self._signal(signal.SIGKILL)  # a process of the run that has outlived the first one
             self._on_end()
             self._on_end = None
@@ -121,9 +150,10 @@ class LocalJob:
                 return
 
     def why(self) -> str:
-        """Return the run's own message, else its last line."""
+        """Return the run's own message, else its last line, and where its output is."""
         with self.log.open("rb") as log:
-            log.seek(self._start)
+            end = log.seek(0, os.SEEK_END)
+            log.seek(max(self._start, end - TAIL))
             text = log.read().decode(errors="replace")
         return reason_in(text, self._process.returncode) + f" ({self.log})"
 
@@ -141,13 +171,23 @@ def run_command(folder: Path, command: str) -> list[str]:
 
 
 def reason_in(text: str, code: int | None) -> str:
-    """Find in a run's output why it ended: the message for its user, else the last line."""
+    """Find in a run's output why it ended: the message for its user, else the first error, else the last line.
+
+    Of several processes the one that fails first tells the reason; the others then fail for want of it.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     marks = [i for i, line in enumerate(lines) if line.startswith("avs: error")]
     if marks:
-        return " ".join(lines[marks[-1] :]).partition(": ")[2].removeprefix("error: ")
-    ended = f"killed by signal {signal.Signals(-code).name}" if code and code < 0 else f"exit code {code}"
-    return f"{ended}: {lines[-1]}" if lines else ended
+        foreign = ("avs: error", "Traceback", "[rank", "wandb:")
+        own = itertools.takewhile(lambda line: not line.startswith(foreign), lines[marks[0] + 1 :])
+        return " ".join([lines[marks[0]], *own]).partition(": ")[2].partition(": ")[2]
+    if code and code < 0:
+        hint = ", often for want of memory" if code == -signal.SIGKILL else ""
+        ended = f"killed by signal {signal.Signals(-code).name}{hint}"
+    else:
+        ended = f"exit code {code}"
+    told = next((line for line in lines if ERROR.match(line)), lines[-1] if lines else "")
+    return f"{ended}: {told}" if told else ended
 
 
 def visible_gpus() -> list[str]:
@@ -165,5 +205,11 @@ def available_cores() -> int:
 
 
 def _end_with_parent() -> None:
-    """Have Linux end this process when the one that started it is killed: no cell goes on unseen."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    """Before the new process begins: let Ctrl-C reach it, and on Linux end it with the one that started it.
+
+    A driver in a script's background ignores Ctrl-C, and its children would too. A driver that is killed leaves nothing
+    that goes on unseen: its cells are interrupted as by Ctrl-C, on which Lightning ends the other processes of a run.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if sys.platform == "linux":
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

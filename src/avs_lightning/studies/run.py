@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from avs_lightning.data.probes import chosen_probes
-from avs_lightning.errors import UserError
 from avs_lightning.studies.cells import Cell
+from avs_lightning.studies.claims import claim, is_claimed
 from avs_lightning.studies.executors import Executor, Job
-from avs_lightning.studies.plan import (
-    State,
-    code_of,
-    is_damaged,
-    note_failure,
-    present_code,
-    read_metrics,
-    state_of,
-    write_config,
-)
-from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.studies.plan import State, is_damaged, note_failure, read_metrics, state_of, write_config
+from avs_lightning.training.whole_files import NO_SPACE
 
 POLL_SECONDS = 0.2
-OTHER_CODE = ("refuse", "keep", "retrain")
+Finished = Callable[[Cell], bool]
 
 
 @dataclass
@@ -38,11 +32,13 @@ class Outcome:
         done: signatures of those whose results are there.
         failed: why, by signature.
         blocked: the parent's name, by signature.
+        left: signatures of those that were not begun, because the disk is full.
     """
 
     done: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     blocked: dict[str, str] = field(default_factory=dict)
+    left: set[str] = field(default_factory=set)
 
 
 class Watcher:
@@ -54,54 +50,32 @@ class Watcher:
     def ended(self, cell: Cell, state: State, why: str = "") -> None:
         """A cell is done, has failed or is blocked."""
 
+    def held(self, cell: Cell) -> None:
+        """Another command has a cell in hand; it is waited for."""
+
     def waiting(self, running: Sequence[Cell]) -> None:
         """Some time has passed."""
 
+    def stopping(self, running: Sequence[Cell]) -> None:
+        """These cells are about to be stopped, which may take a while."""
 
-def states_of(cells: Sequence[Cell], finished: Callable[[Cell], bool]) -> dict[str, State]:
+
+def states_of(cells: Sequence[Cell], finished: Finished) -> dict[str, State]:
     """Return each cell's state by its signature; a cell without all the scores that are asked for is not done."""
     states = {}
     for cell in cells:
-        state = state_of(cell.folder)
+        state = State.RUNNING if is_claimed(cell.folder) else state_of(cell.folder)
         if state == State.DONE and not finished(cell):
             state = State.RESUMED
         states[cell.signature] = state
     return states
 
 
-def settle_other_code(cells: Sequence[Cell], choice: str) -> list[Cell]:
-    """Find the cells that another version of the code has trained, and do with them as chosen.
-
-    Args:
-        cells: of the study.
-        choice: "refuse", "keep", or "retrain", which moves their folders aside.
-
-    Returns:
-        The foreign cells.
-
-    Raises:
-        UserError: there are some and the choice is "refuse", or the choice is unknown.
-    """
-    if choice not in OTHER_CODE:
-        raise UserError(f"launcher.other_code={choice} is unknown; it is one of {', '.join(OTHER_CODE)}")
-    foreign = {cell: code for cell in cells if (code := code_of(cell.folder)) not in (None, present_code())}
-    if foreign and choice == "refuse":
-        lines = [f"  {cell.name}: code {code}, in {cell.folder}" for cell, code in foreign.items()]
-        shown = lines[:8] + ([f"  and {len(lines) - 8} more"] if len(lines) > 8 else [])
-        raise UserError(
-            f"{len(foreign)} of {len(cells)} cells were trained by another version of the code than this one "
-            f"({present_code()}):\n" + "\n".join(shown) + "\nTheir results are not mixed silently with new ones: "
-            "launcher.other_code=keep takes them as they are (the table names both versions), "
-            "launcher.other_code=retrain trains them anew and keeps the old folders beside"
-        )
-    if choice == "retrain":
-        for cell, code in foreign.items():
-            _set_aside(cell.folder, str(code))
-    return list(foreign)
-
-
-def run_cells(cells: Sequence[Cell], executor: Executor, finished: Callable[[Cell], bool], watcher: Watcher) -> Outcome:
+def run_cells(cells: Sequence[Cell], executor: Executor, finished: Finished, watcher: Watcher) -> Outcome:
     """Run every cell that is not done; a cell whose parent has failed is blocked, the others go on.
+
+    A cell that another command has in hand is waited for, and its results are taken. When a disk is full, no more
+    cells are begun.
 
     Args:
         cells: parents before their children.
@@ -112,90 +86,127 @@ def run_cells(cells: Sequence[Cell], executor: Executor, finished: Callable[[Cel
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; the running cells have been stopped.
     """
-    outcome, waiting = Outcome(), list(cells)
-    running: dict[str, tuple[Cell, Job]] = {}
+    running = _Cells(cells, executor, finished, watcher)
     with _sigterm_as_interrupt():
         try:
-            while waiting or running:
-                _collect(running, finished, outcome, watcher)
-                for cell in list(waiting):
-                    if _settled(cell, finished, outcome, watcher):
-                        waiting.remove(cell)
-                    elif len(running) < executor.slots and _is_ready(cell, outcome):
-                        waiting.remove(cell)
-                        running[cell.signature] = cell, _start(cell, executor, watcher)
-                watcher.waiting([cell for cell, _ in running.values()])
+            while running.advance():
                 time.sleep(POLL_SECONDS)
         finally:
-            for _, job in running.values():
-                job.stop()
-    return outcome
+            running.stop()
+    return running.outcome
 
 
 def all_scores(cell: Cell) -> bool:
     """Say whether a cell's metrics.json has a score for each sound that its configuration asks for."""
-    metrics: dict[str, Any] = read_metrics(cell.folder) or {}
+    metrics: dict[str, Any] | None = read_metrics(cell.folder)
+    if metrics is None:
+        return False
     if cell.command == "train" and not cell.config.get("test", True):
-        return bool(metrics)
+        return True
     asked = chosen_probes(cell.config.get("probes"), cell.config.get("probe_sounds"))
     return {"true", *asked} <= set(metrics.get("scores", {}))
 
 
-def _collect(
-    running: dict[str, tuple[Cell, Job]], finished: Callable[[Cell], bool], outcome: Outcome, watcher: Watcher
-) -> None:
-    for signature, (cell, job) in list(running.items()):
-        code = job.poll()
-        if code is None:
-            continue
-        del running[signature]
-        if code == 0 and finished(cell):
-            outcome.done.add(signature)
-            watcher.ended(cell, State.DONE)
-            continue
-        why = job.why() if code else f"it ended without all of its results in {cell.folder / 'metrics.json'}"
-        note_failure(cell.folder, why)
-        outcome.failed[signature] = why
-        watcher.ended(cell, State.FAILED, why)
+class _Cells:
+    """The cells of one `run_cells`: those that wait, those that run, and what has become of the others."""
 
+    def __init__(self, cells: Sequence[Cell], executor: Executor, finished: Finished, watcher: Watcher) -> None:
+        self.executor, self.finished, self.watcher = executor, finished, watcher
+        self.outcome = Outcome()
+        self._running: dict[str, tuple[Cell, Job, FileLock]] = {}
+        self._waiting: list[Cell] = []
+        self._held: set[str] = set()
+        for cell in cells:
+            if finished(cell) and not is_claimed(cell.folder):
+                self._done(cell)
+            else:
+                self._waiting.append(cell)
 
-def _settled(cell: Cell, finished: Callable[[Cell], bool], outcome: Outcome, watcher: Watcher) -> bool:
-    """Whether nothing is to be started: it is done, or cannot be begun."""
-    parent = cell.parent.signature if cell.parent else None
-    if parent in outcome.failed or parent in outcome.blocked:
-        assert cell.parent
-        outcome.blocked[cell.signature] = cell.parent.name
-        watcher.ended(cell, State.BLOCKED, f"{cell.parent.name}, from which it starts, has failed")
-        return True
-    if read_metrics(cell.folder) is not None and finished(cell) and not RunFolder(cell.folder).is_locked():
-        outcome.done.add(cell.signature)
-        watcher.ended(cell, State.DONE)
-        return True
-    return False
+    def advance(self) -> bool:
+        """Take in what has ended, start what can start, and return whether there is anything left to wait for."""
+        for cell, job, taken in list(self._running.values()):
+            if (code := job.poll()) is not None:
+                del self._running[cell.signature]
+                self._ended(cell, job, code)
+                taken.release()
+        for cell in list(self._waiting):
+            parent = cell.parent
+            if parent and (parent.signature in self.outcome.failed or parent.signature in self.outcome.blocked):
+                self._waiting.remove(cell)
+                self.outcome.blocked[cell.signature] = parent.name
+                self.watcher.ended(cell, State.BLOCKED, f"{parent.name}, from which it starts, has failed")
+            elif len(self._running) < self.executor.slots and (not parent or parent.signature in self.outcome.done):
+                self._take(cell)
+        self.watcher.waiting([cell for cell, _, _ in self._running.values()])
+        return bool(self._waiting or self._running)
 
-
-def _is_ready(cell: Cell, outcome: Outcome) -> bool:
-    """Whether its parent is done, and no other study is training it just now."""
-    return (cell.parent is None or cell.parent.signature in outcome.done) and not RunFolder(cell.folder).is_locked()
-
-
-def _start(cell: Cell, executor: Executor, watcher: Watcher) -> Job:
-    state = state_of(cell.folder)
-    (cell.folder / "failed.json").unlink(missing_ok=True)
-    if is_damaged(cell.folder):
-        (cell.folder / "metrics.json").unlink()  # cut in the middle: tested again from the checkpoint
-    write_config(cell)
-    job = executor.start(cell.folder, cell.command, cell.processes)
-    watcher.started(cell, state)
-    return job
-
-
-def _set_aside(folder: Path, code: str) -> None:
-    for number in range(1, 1000):
-        target = folder.with_name(f"{folder.name}.code-{code}" + (f"-{number}" if number > 1 else ""))
-        if not target.exists():
-            folder.rename(target)
+    def stop(self) -> None:
+        """Stop what runs, all at once: each has to leave a checkpoint first."""
+        if not self._running:
             return
+        self.watcher.stopping([cell for cell, _, _ in self._running.values()])
+        with ThreadPoolExecutor(len(self._running)) as threads:  # a second Ctrl-C doesn't keep them from their work
+            for _, job, _ in self._running.values():
+                threads.submit(job.stop)
+        for _, _, taken in self._running.values():
+            taken.release()
+
+    def _take(self, cell: Cell) -> None:
+        """Start a cell, unless another command has it in hand or has finished it in the meantime."""
+        taken = None
+        try:
+            if (taken := claim(cell.folder)) is None:
+                if cell.signature not in self._held:
+                    self._held.add(cell.signature)
+                    self.watcher.held(cell)
+                return
+            if not self.finished(cell):
+                state, job = self._start(cell)
+                self._running[cell.signature] = cell, job, taken
+        except OSError as error:
+            self._waiting.remove(cell)
+            self._failed(cell, f"{error.filename or cell.folder} cannot be written: {error.strerror or error}")
+        else:
+            self._waiting.remove(cell)
+            if cell.signature in self._running:
+                self.watcher.started(cell, state)
+            else:
+                self._done(cell)
+        finally:
+            if taken and cell.signature not in self._running:
+                taken.release()
+
+    def _start(self, cell: Cell) -> tuple[State, Job]:
+        state = state_of(cell.folder)
+        (cell.folder / "failed.json").unlink(missing_ok=True)
+        if is_damaged(cell.folder):
+            (cell.folder / "metrics.json").unlink()  # cut in the middle: tested again from the checkpoint
+        write_config(cell)
+        return state, self.executor.start(cell.folder, cell.command, cell.processes)
+
+    def _ended(self, cell: Cell, job: Job, code: int) -> None:
+        if code == 0 and self.finished(cell):
+            self._done(cell)
+        elif code == 0:
+            self._failed(cell, f"it ended without all of its results in {cell.folder / 'metrics.json'}")
+        else:
+            self._failed(cell, job.why())
+
+    def _done(self, cell: Cell) -> None:
+        self.outcome.done.add(cell.signature)
+        self.watcher.ended(cell, State.DONE)
+
+    def _failed(self, cell: Cell, why: str) -> None:
+        full = any(os.strerror(code) in why for code in NO_SPACE)
+        try:
+            note_failure(cell.folder, why)
+        except OSError as error:
+            full = full or error.errno in NO_SPACE
+        self.outcome.failed[cell.signature] = why
+        self.watcher.ended(cell, State.FAILED, why)
+        if full:  # the others would fail in the same way, each after minutes
+            self.outcome.left |= {waiting.signature for waiting in self._waiting}
+            self._waiting.clear()
 
 
 @contextmanager

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
-from avs_lightning.errors import UserError
+from avs_lightning.errors import UserError, near_matches
 from avs_lightning.reporting.console import console
-from avs_lightning.studies.cells import Cell
+from avs_lightning.studies.cells import STORE, Cell
+from avs_lightning.studies.cells_table import cells_table
 from avs_lightning.studies.composing import Compose, Request, compose_cells
 from avs_lightning.studies.estimate import estimate
 from avs_lightning.studies.executors import Executor
-from avs_lightning.studies.plan import (
-    STUDIES,
-    Plan,
-    State,
-    failure_of,
-    is_damaged,
-    locked_study,
-    plan_of,
-    read_metrics,
-    with_parents,
-)
+from avs_lightning.studies.other_code import settle_other_code
+from avs_lightning.studies.plan import STUDIES, Plan, State, locked_study, plan_of, read_metrics, with_parents
 from avs_lightning.studies.processes import LocalJobs
-from avs_lightning.studies.run import Outcome, all_scores, run_cells, settle_other_code, states_of
+from avs_lightning.studies.run import Outcome, all_scores, run_cells, states_of
 from avs_lightning.studies.status import study_report, study_table, written
 from avs_lightning.studies.study import Study
 from avs_lightning.studies.watching import watcher_for
 
 LAUNCHERS = ("local", "parallel", "slurm")
+UNNAMED = "unnamed sweep"
 
 
 @dataclass(frozen=True)
@@ -70,24 +63,35 @@ class Session:
         command: str = "train",
         study: Study | None = None,
         overrides: Sequence[str] = (),
+        name: str | None = None,
     ) -> Session:
         """Compose the cells of a study or a sweep.
 
-        A sweep without `study=NAME` is named after its cells: the same command finds its own study again.
+        A sweep without `study=NAME` is named after its cells: the same command finds its own study again. Where they
+        come in several batches, `name` is what the first was given.
 
         Raises:
-            UserError: a configuration that does not compose, or two cells that would compute the same.
+            UserError: a configuration that does not compose, two cells that would compute the same, a setting of
+                `launcher` or `study` that means nothing.
         """
         first = compose(requests[0].overrides).config
-        asked = study.folder_name if study else first.get("study")
-        cells = compose_cells(requests, compose, asked or "sweep", command)
-        everything = with_parents(cells)
-        name = asked or f"sweep-{digest(cell.signature for cell in cells)}"
         launcher = {str(key): value for key, value in first.launcher.items()}
         if launcher["name"] not in LAUNCHERS:
-            raise UserError(f"launcher.name={launcher['name']} is unknown; launcher is one of {', '.join(LAUNCHERS)}")
+            raise UserError(
+                f"launcher.name={launcher['name']} is unknown; launcher is one of {', '.join(LAUNCHERS)}"
+                f"{near_matches(str(launcher['name']), LAUNCHERS)}"
+            )
+        asked = study.folder_name if study else first.get("study") or name
+        if asked and not re.fullmatch(r"\w[\w.+-]*", str(asked)):
+            raise UserError(f"study={asked}: the name is a folder's; it has letters, digits, _, -, + and . only")
+        cells = compose_cells(requests, compose, asked or UNNAMED, command)
+        everything = with_parents(cells)
+        if not asked:
+            asked = f"sweep-{digest([cell.signature for cell in cells])}"
+            _name_group(everything, asked)
         runs = Path(cells[0].config["paths"]["runs_dir"]).resolve()
-        return cls(name, cells, everything, requests, runs, launcher, overrides, bool(first.get("dry_run")), study)
+        dry_run = bool(first.get("dry_run"))
+        return cls(str(asked), cells, everything, requests, runs, launcher, overrides, dry_run, study)
 
     @property
     def folder(self) -> Path:
@@ -98,31 +102,53 @@ class Session:
         """Run what is not done, and say first what that is.
 
         Raises:
-            UserError: cells have failed, named with their reasons; or nothing could be begun.
-            KeyboardInterrupt: Ctrl-C; what ran has been stopped.
+            UserError: nothing could be begun: the launcher's settings, other code, another command, a full disk.
+            KeyboardInterrupt: Ctrl-C or SIGTERM; what ran has been stopped.
         """
+        executor = self.executor()
         if self.dry_run:
-            console.print(self.cells_table())
-            console.print(estimate(self.everything, self._slots()))
+            self._tell_states()
+            console.print(estimate(self.everything, 1 if self.launcher["name"] == "slurm" else executor.slots))
             console.print("Dry run: nothing was trained or written.")
             return Outcome()
-        executor = self.executor()
-        with locked_study(self.folder):
-            foreign = settle_other_code(self.everything, str(self.launcher.get("other_code", "refuse")))
+        with _explained(self.folder), locked_study(self.folder):
+            kept = settle_other_code(self.everything, str(self.launcher.get("other_code", "refuse")))
             self.plan().save(self.folder)
-            console.print(self.cells_table(foreign))
+            if self._tell_states(kept) == {State.DONE}:
+                console.print("Nothing to run: every cell is done.")
             try:
                 with watcher_for(self.everything) as watcher:
-                    outcome = run_cells(self.everything, executor, all_scores, watcher)
+                    return run_cells(self.everything, executor, all_scores, watcher)
             except KeyboardInterrupt as stop:
                 raise KeyboardInterrupt(
                     f"{self.name} was stopped, its running cells too; the same command goes on from here "
                     f"(avs study status {self.name} says how far it is)"
                 ) from stop
-        return outcome
+
+    def conclude(self, outcome: Outcome) -> None:
+        """Show the results, then say what went wrong.
+
+        Raises:
+            UserError: cells have failed, named with their reasons; or table or report cannot be written.
+        """
+        unwritten = None
+        if not self.dry_run:
+            try:
+                self.show_results()
+            except UserError as error:
+                unwritten = error
+        failed = failures(self, outcome)
+        if failed:
+            raise UserError(f"{failed}\n{unwritten}") if unwritten else failed
+        if unwritten:
+            raise unwritten
 
     def show_results(self) -> None:
-        """Print the table, and write table and report into the study's folder."""
+        """Print the table, and write table and report into the study's folder.
+
+        Raises:
+            UserError: they cannot be written.
+        """
         table = study_table(self.folder)
         console.print(table.to_rich())
         for kind, suffix in (("md", "md"), ("csv", "csv")):
@@ -148,42 +174,37 @@ class Session:
         Raises:
             UserError: the machine does not have what the launcher needs.
         """
-        if self.launcher["name"] == "slurm":
+        launcher = self.launcher["name"]
+        if launcher == "slurm":
             from avs_lightning.studies.slurm import SlurmJobs
 
             return SlurmJobs(self.launcher, self.folder / "slurm")
-        if self.launcher["name"] == "parallel":
-            most = max(cell.processes[0] for cell in self.everything)
-            return LocalJobs.parallel(
-                self.launcher.get("jobs"), most, [cell.config["trainer"]["accelerator"] for cell in self.everything]
+        if nodes := [cell.processes[1] for cell in self.everything if cell.processes[1] > 1]:
+            raise UserError(
+                f"launcher={launcher} runs cells on this machine alone, and trainer.num_nodes={nodes[0]}: with "
+                "launcher=slurm a cell has several machines"
             )
-        return LocalJobs()
-
-    def cells_table(self, foreign: Sequence[Cell] = ()) -> Table:
-        """Lay out what this command will do with each cell."""
-        states = states_of(self.everything, all_scores)
-        counts = ", ".join(f"{n} {state}" for state in State if (n := list(states.values()).count(state)))
-        table = Table(
-            title=f"{self.name}: {len(self.everything)} cells, {counts}", title_style="bold", header_style="bold"
-        )
-        names = list(dict.fromkeys(key for cell in self.cells for key in cell.parameters))
-        for column in (*(names or ["cell"]), "seed", "state", "run folder"):
-            table.add_column(column, overflow="fold")
-        for cell in self.everything:
-            own = [cell.parameters.get(name, "") for name in names] if cell in self.cells else None
-            shown = own or [f"starts others: {cell.name}", *[""] * (len(names) - 1)]
-            state = states[cell.signature]
-            remark = _remark(cell, state, cell in foreign)
-            table.add_row(*(shown if names else [cell.name]), str(cell.seed), f"{state}{remark}", cell.folder.name)
-        return table
+        if launcher == "local":
+            return LocalJobs()
+        trainers = [cell.config["trainer"] for cell in self.everything]
+        if listed := [trainer["devices"] for trainer in trainers if isinstance(trainer["devices"], (list, tuple))]:
+            raise UserError(
+                f"trainer.devices={listed[0]}: launcher=parallel hands out the devices itself; say how many a cell "
+                f"takes, trainer.devices={len(listed[0])}, and CUDA_VISIBLE_DEVICES limits which"
+            )
+        most = max(cell.processes[0] for cell in self.everything)
+        return LocalJobs.parallel(self.launcher.get("jobs"), most, [trainer["accelerator"] for trainer in trainers])
 
     def best_score(self, cell: Cell) -> float | None:
         """Return a done cell's best validation mIoU, which an optimising sweeper maximises."""
         best = (read_metrics(cell.folder) or {}).get("best") or {}
         return best.get("val_miou_frame")
 
-    def _slots(self) -> int:
-        return 1 if self.launcher["name"] == "slurm" else self.executor().slots
+    def _tell_states(self, kept: Sequence[Cell] = ()) -> set[State]:
+        states = states_of(self.everything, all_scores)
+        console.print(cells_table(self.name, self.everything, self.cells, states, kept))
+        console.print(f"Run folders: {self.runs / STORE}", soft_wrap=True)
+        return set(states.values())
 
 
 def failures(session: Session, outcome: Outcome) -> UserError | None:
@@ -198,20 +219,33 @@ def failures(session: Session, outcome: Outcome) -> UserError | None:
             f"{len(outcome.blocked)} of {len(names)} cells are blocked, since what they start from has failed:"
         )
         lines += [f"  {names[signature]}: waits for {parent}" for signature, parent in outcome.blocked.items()]
+    if outcome.left:
+        lines.append(f"{len(outcome.left)} of {len(names)} cells were not begun: the disk is full. Free some space.")
     lines.append("The same command tries them again, and nothing else.")
     return UserError("\n".join(lines))
 
 
-def digest(texts: Any) -> str:
+def digest(texts: Sequence[str]) -> str:
     """Return eight hex digits for a set of texts."""
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()[:8]
 
 
-def _remark(cell: Cell, state: State, foreign: bool) -> str:
-    remarks = {
-        State.DONE: "",
-        State.FAILED: f" before: {failure_of(cell.folder)}; tried again",
-        State.RUNNING: " in another command; its results are taken",
-        State.RESUMED: " (metrics.json is cut: tested again)" if is_damaged(cell.folder) else "",
-    }
-    return remarks.get(state, "") + (" by other code" if foreign else "")
+def _name_group(cells: Sequence[Cell], name: str) -> None:
+    """Give the dashboard's group its name, which followed from all the cells."""
+    for cell in cells:
+        dashboard = cell.config["logger"].get("wandb")
+        if dashboard and dashboard["group"] == UNNAMED:
+            dashboard["group"] = name
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # the reader of this command's output has gone
+        raise
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or folder} cannot be written: {error.strerror or error}; paths.runs_dir=FOLDER is "
+            "where runs and studies go, and what is done is kept"
+        ) from error

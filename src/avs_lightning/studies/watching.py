@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from avs_lightning.reporting.console import console
 from avs_lightning.studies.cells import Cell
@@ -15,23 +16,24 @@ from avs_lightning.studies.run import Watcher
 from avs_lightning.training.progress import read_progress
 
 REFRESH_SECONDS = 1.0
+ENOUGH = 0.02
+"""Cells, or the part of one, that have to be done before the time left can be told from them."""
 
 
 @contextmanager
 def watcher_for(cells: Sequence[Cell]) -> Iterator[Watcher]:
     """A line for each cell that starts or ends; on a terminal also bars, and the time left for all."""
-    watcher = Lines(cells)
     if not console.is_terminal:
-        yield watcher
+        yield Lines(cells)
         return
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=14),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
+        TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True, min_width=19)),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
         yield Bars(cells, progress)
 
 
@@ -45,18 +47,22 @@ class Lines(Watcher):
 
     def started(self, cell: Cell, state: State) -> None:
         self._started[cell.signature] = time.monotonic()
-        how = "goes on" if state == State.RESUMED else "starts"
-        console.print(f"{how}: {cell.name or cell.folder.name}", highlight=False, soft_wrap=True)
+        _say(f"{'goes on' if state == State.RESUMED else 'starts'}: {_name(cell)}")
+
+    def held(self, cell: Cell) -> None:
+        self._started[cell.signature] = time.monotonic()
+        _say(f"waits for {_name(cell)}, which another command is running ({cell.folder})")
 
     def ended(self, cell: Cell, state: State, why: str = "") -> None:
         self.settled += 1
         begun = self._started.get(cell.signature)
         if begun is None and state == State.DONE:
             return  # it was done before
-        took = f" in {spoken(time.monotonic() - begun)}" if begun else ""
-        reason = f": {why}" if why else ""
-        name = cell.name or cell.folder.name
-        console.print(f"{state}{took} ({self.settled}/{self.total}): {name}{reason}", highlight=False, soft_wrap=True)
+        took = f" in {spoken(time.monotonic() - begun)}" if begun is not None else ""
+        _say(f"{state}{took} ({self.settled}/{self.total}): {_name(cell)}{f': {why}' if why else ''}")
+
+    def stopping(self, running: Sequence[Cell]) -> None:
+        _say(f"stopping {', '.join(map(_name, running))} (each leaves a checkpoint first)")
 
 
 class Bars(Lines):
@@ -68,40 +74,56 @@ class Bars(Lines):
         self.study = progress.add_task("all cells", total=len(cells), left="")
         self._tasks: dict[str, TaskID] = {}
         self._begun = time.monotonic()
-        self._spared = 0.0
+        self._before = 0.0  # cells, and parts of cells, that were done when this command began
         self._looked = 0.0
 
     def started(self, cell: Cell, state: State) -> None:
         super().started(cell, state)
-        before = (read_progress(cell.folder) or {}).get("fraction", 0.0) if state == State.RESUMED else 0.0
-        self._spared += before
-        name = cell.name or cell.folder.name
-        self._tasks[cell.signature] = self.progress.add_task(f"  {name[:60]}", total=100, left="")
+        if state == State.RESUMED:
+            self._before += _fraction(cell)
+        self._tasks[cell.signature] = self.progress.add_task(f"  {_name(cell)}", total=100, left="starting")
 
     def ended(self, cell: Cell, state: State, why: str = "") -> None:
         super().ended(cell, state, why)
         task = self._tasks.pop(cell.signature, None)
         if task is None:
-            self._spared += 1.0
+            self._before += 1.0
         else:
             self.progress.remove_task(task)
         self.progress.update(self.study, completed=self.settled)
 
     def waiting(self, running: Sequence[Cell]) -> None:
-        if time.monotonic() - self._looked < REFRESH_SECONDS:
+        now = time.monotonic()
+        if now - self._looked < REFRESH_SECONDS:
             return
-        self._looked = time.monotonic()
+        self._looked = now
         fractions = 0.0
         for cell in running:
-            seen = read_progress(cell.folder) or {}
-            fraction = float(seen.get("fraction", 0.0))
-            fractions += fraction
-            phase = f"{seen['phase']}, epoch {seen['epoch']}/{seen['epochs']}" if seen else ""
+            fractions += (fraction := _fraction(cell))
+            seen = read_progress(cell.folder)
+            phase = f"{seen['phase']}, epoch {seen['epoch']}/{seen['epochs']}" if seen else "starting"
             self.progress.update(self._tasks[cell.signature], completed=round(100 * fraction), left=phase)
-        done_here = self.settled + fractions - self._spared
-        if done_here > 0.02:
-            left = (self.total - self.settled - fractions) * (time.monotonic() - self._begun) / done_here
-            self.progress.update(self.study, left=f"about {spoken(left)} left")
+        left = seconds_left(self.total, self.settled + fractions, self._before, now - self._begun)
+        told = "" if left is None else f"about {spoken(left)} left"
+        if not running:
+            told = "another command has the rest"
+        self.progress.update(self.study, left=told)
+
+
+def seconds_left(total: float, done: float, before: float, elapsed: float) -> float | None:
+    """Estimate the rest of a study from what this command has done of it.
+
+    Args:
+        total: cells.
+        done: cells, and parts of running ones, that are done.
+        before: those of them that were done before.
+        elapsed: seconds since the command began; several cells at a time are in the pace already.
+
+    Returns:
+        Seconds; None where too little has been done to tell.
+    """
+    here = done - before
+    return (total - done) * elapsed / here if here > ENOUGH else None
 
 
 def spoken(seconds: float) -> str:
@@ -115,3 +137,15 @@ def spoken(seconds: float) -> str:
     if hours < 48:
         return f"{hours} h {minutes} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def _fraction(cell: Cell) -> float:
+    return float((read_progress(cell.folder) or {}).get("fraction", 0.0))
+
+
+def _name(cell: Cell) -> str:
+    return cell.name or cell.folder.name
+
+
+def _say(text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
