@@ -35,13 +35,13 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
 def study(run_folder: Callable[..., Path]) -> Callable[..., Report]:
     """`study(cells=4)` writes cells of growing mIoU (10 %, 20 % ...) and a last one that was never started."""
 
-    def write(cells: int = 4, **options: Any) -> Report:
+    def write(cells: int = 4, name: str = "cell", **options: Any) -> Report:
         runs = []
         for index in range(cells):
             parameters = {"encoder": ("resnet", "pvt")[index % 2], "stages": ("4", "34", "1234")[index // 2 % 3]}
-            name = f"cell {' '.join(parameters.values())} no {index}"
-            folder = run_folder(f"cell{index}", miou=0.1 * (index + 1), number=index, **parameters, **options)
-            runs.append(ReportRun(name, parameters, 0, "done", folder))
+            label = f"cell {' '.join(parameters.values())} no {index}"
+            folder = run_folder(f"{name}{index}", miou=0.1 * (index + 1), number=index, **parameters, **options)
+            runs.append(ReportRun(label, parameters, 0, "done", folder))
         parameters = {"encoder": "pvt", "stages": "none"}
         runs.append(ReportRun("not yet", parameters, 0, "blocked", Path("nowhere"), "its parent failed"))
         return Report(

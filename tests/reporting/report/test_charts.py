@@ -48,6 +48,18 @@ def test_categories_go_from_the_hardest_up(study: Callable[..., Report]) -> None
     assert "race car" in means
 
 
+def test_a_run_by_itself_has_no_cost_to_compare(study: Callable[..., Report]) -> None:
+    report = study(cells=1)
+    assert "cost" in drawn(report)
+    assert "cost" not in drawn(replace(report, runs=report.runs[:1]))
+
+
+def test_few_epochs_are_counted_in_whole_numbers(study: Callable[..., Report]) -> None:
+    for epochs, step in ((12, 1), (13, None)):
+        report = study(cells=1, epochs=epochs, name=str(epochs))
+        assert drawn(report)["loss"].figure.layout.xaxis.dtick == step
+
+
 def test_nothing_to_show_is_no_chart(study: Callable[..., Report]) -> None:
     assert charts(read_results(study(cells=0).runs), "frame") == []
 

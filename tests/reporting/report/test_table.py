@@ -67,5 +67,5 @@ def test_the_few_numbers_at_the_top(results: list[RunResults]) -> None:
     assert tiles["cells done"] == ("4 of 5", "1 blocked")
     assert tiles["best mIoU"] == ("40.00 %", results[3].label)
     assert tiles["the same, muted"] == ("8.00 %", "32.0 points lost")
-    assert tiles["training, in all"] == ("10.0 min", "4 trained")
+    assert tiles["training, in all"] == ("10.0 min", "4 of 5")
     assert [tile["name"] for tile in summary(results[4:], "frame")] == []

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from avs_lightning.reporting.report.results import SECONDS, SOUNDS, RunResults, sounds
 
+FEW_EPOCHS = 12
 COST_AXES: dict[str, Callable[[dict[str, float]], float | None]] = {
     "train minutes": lambda cost: cost["train_seconds"] / 60 if "train_seconds" in cost else None,
     "clips a second in training": lambda cost: cost.get("clips_per_second"),
@@ -46,7 +47,7 @@ def charts(results: list[RunResults], protocol: str) -> list[Chart]:
     drawn = [
         _curve(results, "validation", "Validation mIoU", "mIoU %", lambda r: [(e, 100 * v) for e, v in r.validation]),
         _curve(results, "loss", "Training loss", "loss", lambda result: result.loss),
-        _cost(results, protocol),
+        *([_cost(results, protocol)] if len(results) > 1 else []),
         _sounds(results, protocol),
         _seconds(results),
         _categories(results),
@@ -64,7 +65,10 @@ def _curve(
             epochs, values = zip(*found)
             traces.append(_trace(index, result, epochs, values, "lines" if len(found) > 1 else "markers", "epoch %{x}"))
     about = "by epoch, protocol frame" if name == "validation" else "mean of each epoch"
-    return Chart(name, title, about, _figure(traces, "epoch", unit))
+    figure = _figure(traces, "epoch", unit)
+    if traces and max(trace.x[-1] for trace in traces) <= FEW_EPOCHS:
+        figure.update_xaxes(dtick=1)
+    return Chart(name, title, about, figure)
 
 
 def _cost(results: list[RunResults], protocol: str) -> Chart:

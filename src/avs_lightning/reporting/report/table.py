@@ -127,7 +127,8 @@ def summary(results: list[RunResults], protocol: str) -> list[dict[str, Any]]:
         best = max(scored, key=lambda result: result.score(metric) or 0.0)
         own = best.score(metric) or 0.0
         name = "best mIoU" if len(results) > 1 else "mIoU"
-        tiles.append({"name": name, "value": f"{100 * own:.2f} %", "of": best.label})
+        of = best.label if len(results) > 1 else f"protocol {protocol}"
+        tiles.append({"name": name, "value": f"{100 * own:.2f} %", "of": of})
         muted = best.score(metric, "muted")
         if muted is not None:
             tiles.append({"name": "the same, muted", "value": f"{100 * muted:.2f} %",
@@ -136,7 +137,7 @@ def summary(results: list[RunResults], protocol: str) -> list[dict[str, Any]]:
     if seconds:
         total = sum(seconds)
         value = f"{total / 3600:,.1f} h" if total >= 2 * 3600 else f"{total / 60:,.1f} min"
-        tiles.append({"name": "training, in all", "value": value, "of": f"{len(seconds)} trained"})
+        tiles.append({"name": "training, in all", "value": value, "of": f"{len(seconds)} of {len(results)}"})
     return tiles
 
 
