@@ -65,7 +65,7 @@ def study_report(folder: Path, path: Path) -> Path:
     facts = {"protocol": table.layout.protocol, **facts_of(plan, runs)}
     return write_report(
         Report(
-            plan.title, plan.question, facts, shown, table_html=table.to_html(), notes=table.warnings,
+            plan.title, plan.question, facts, shown, table_html=table.to_html(facts=False), notes=table.warnings,
             protocol=table.layout.protocol,
         ),
         path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 from rich.console import Group
@@ -86,9 +86,11 @@ class StudyTable:
         """A `table` environment; it needs booktabs and multirow."""
         return to_latex(self.grid)
 
-    def to_html(self) -> str:
-        """A `<figure class="study-table">` with the table and its notes."""
-        return grids.to_html(self.grid)
+    def to_html(self, facts: bool = True) -> str:
+        """A `<figure class="study-table">` with the table and its notes; `facts`: also the facts and warnings."""
+        grid = self.grid
+        shown = tuple(note for note in grid.notes if facts or note.kind not in ("fact", "warning"))
+        return grids.to_html(replace(grid, notes=shown))
 
     def to_rich(self) -> Group:
         """For the terminal."""
