@@ -1,16 +1,23 @@
 import json
+import multiprocessing
+import sys
+import time
 import wave
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from avs_lightning.data.synthetic import write_dataset, writer
 from avs_lightning.errors import UserError
 
 CLIPS = {"train": 3, "val": 2, "test": 1}
+FEW = {"train": 2, "val": 1}
 
 
 def make(root: Path, setting: str = "ms3", clips: dict[str, int] = CLIPS, **options: object) -> Path:
@@ -18,7 +25,8 @@ def make(root: Path, setting: str = "ms3", clips: dict[str, int] = CLIPS, **opti
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    found = (p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != writer.LOCK)
+    return {str(p.relative_to(folder)): p.read_bytes() for p in found}
 
 
 @pytest.fixture(scope="module")
@@ -214,3 +222,61 @@ def test_bad_arguments_are_refused_before_anything_is_written(options, message, 
     with pytest.raises(UserError, match=message):
         make(tmp_path, **options)
     assert not list(tmp_path.iterdir())
+
+
+def write_as(name: str, root: Path) -> None:
+    """What a process does: "first" stops at its first clip until it may go on."""
+    write_clip = writer._write_clip
+
+    def write(layout: object, request: object, job: tuple[str, int]) -> str:
+        (root / "began").touch()
+        if name == "first":
+            until((root / "go").exists)
+        (root / f"{name}-{job[0]}-{job[1]}").touch()
+        return write_clip(layout, request, job)
+
+    writer._write_clip = write
+    with (root / "told").open("a") as sys.stdout:
+        make(root, clips=FEW, videos=False)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks")
+@pytest.mark.parametrize("killed", [False, True])
+def test_of_two_processes_one_writes_and_the_other_waits(tmp_path, killed):
+    fork = multiprocessing.get_context("fork")
+    first, second = (fork.Process(target=write_as, args=(name, tmp_path)) for name in ("first", "second"))
+    told = tmp_path / "told"
+    first.start()
+    until((tmp_path / "began").exists)
+    second.start()
+    until(lambda: "waiting" in told.read_text())
+    if killed:
+        first.kill()
+    else:
+        (tmp_path / "go").touch()
+    for process in (first, second):
+        process.join(60)
+    assert (first.exitcode, second.exitcode) == (-9 if killed else 0, 0)
+    assert told.read_text() == f"Another process is writing {tmp_path / 'Multi-sources'}: waiting for it\n"
+    clips = {f"{'second' if killed else 'first'}-{split}-{n}" for split, count in FEW.items() for n in range(count)}
+    assert {path.name for path in tmp_path.glob("*-*-*")} == clips
+    assert files(tmp_path / "Multi-sources") == files(make(tmp_path / "alone", clips=FEW, videos=False))
+
+
+def test_one_that_waited_for_another_set_is_told(tmp_path):
+    folder = tmp_path / "Multi-sources"
+    folder.mkdir()
+    with ThreadPoolExecutor(1) as pool, FileLock(folder / writer.LOCK):
+        waiting = pool.submit(make, tmp_path, videos=False)
+        writer.Request.checked(
+            "ms3", CLIPS, size=32, seed=1, categories=None, switching=True, videos=False
+        ).record_in(folder, complete=True)  # fmt: skip
+    with pytest.raises(UserError, match="seed=1 instead of 0"):
+        waiting.result(60)

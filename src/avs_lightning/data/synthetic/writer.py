@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.progress import track
 
 from avs_lightning.data.layout import LAYOUTS, ClipRow, Layout
@@ -24,6 +25,8 @@ from avs_lightning.errors import UserError
 
 logger = logging.getLogger(__name__)
 
+LOCK = "synthetic.lock"
+"""`Request.is_complete_in` takes a folder with nothing but `synthetic.*` for an empty one."""
 _VIDEO_TIMES = tuple(index / FPS for index in range(SECONDS * FPS))
 
 
@@ -43,7 +46,8 @@ def write_dataset(
     """Write a synthetic S4 or MS3; does nothing where the same one is already complete.
 
     Each clip is made from (seed, setting, split, its number, the categories) alone, so the files do not depend on
-    `workers`, and a killed run goes on where it stopped. Log-mel pickles are not written.
+    `workers`, and a killed run goes on where it stopped. Of several processes that want the same set one writes it and
+    the others wait. Log-mel pickles are not written.
 
     Args:
         root: the folder that will hold `Single-source/` or `Multi-sources/`.
@@ -73,10 +77,28 @@ def write_dataset(
         if request.is_complete_in(folder):
             logger.info("%s already holds this data set", folder)
         else:
-            _write_all(request, folder, workers, progress)
+            with _alone_in(folder):
+                if not request.is_complete_in(folder):  # by the process that was waited for
+                    _write_all(request, folder, workers, progress)
     except OSError as error:
         raise UserError(f"cannot write the data set into {folder}: {error}") from error
     return folder
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder; where another process does, say so and wait for it to end, in whatever way."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"Another process is writing {folder}: waiting for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _write_all(request: Request, folder: Path, workers: int, progress: bool) -> None:
