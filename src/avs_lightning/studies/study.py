@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +17,11 @@ from avs_lightning.studies.layout import Layout
 
 FILE = "study.yaml"
 KEYS = ("title", "question", "base", "data", "axes", "seeds", "table")
+NEEDED = ("title", "axes", "table")
 VARIANT_KEYS = ("base", "axes", "seeds", "labels")
+RESERVED = ("data", "seed", "seeds", "state", "name", "note", "folder", "signature")
+"""Words that stand for something else on the command line or among the results."""
+SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -84,40 +89,37 @@ def read_study(name: str, data: str | None = None) -> Study:
         UserError: no such study, or a file that does not say what it has to.
     """
     path = study_file(name)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
-    _known(content, KEYS, str(path))
-    for key in ("title", "axes", "table"):
-        if key not in content:
-            raise UserError(f"{path} lacks `{key}`; a study has {', '.join(KEYS)}")
+    content = _content(path)
     variants = content.get("data") or {"real": {}}
-    data = data or next(iter(variants))
+    _settings(variants, f"{path}, data", "variants of the data")
+    data = next(iter(variants)) if data is None else data
     if data not in variants:
         raise UserError(
-            f"{path.parent.name} has no data={data}{near_matches(data, variants)}; it has {', '.join(variants)}"
+            f"{study_name(path)} has no data={data}{near_matches(data, variants)}; it has {', '.join(variants)} "
+            "(an override of the data set's own settings is data.KEY=VALUE)"
         )
     variant = variants[data] or {}
+    _settings(variant, f"{path}, data.{data}", ", ".join(VARIANT_KEYS))
     _known(variant, VARIANT_KEYS, f"{path}, data.{data}")
-    axes = {str(axis): _values(values, f"{path}, axes.{axis}") for axis, values in content["axes"].items()}
-    for axis, values in (variant.get("axes") or {}).items():
-        _known({axis: None}, axes, f"{path}, data.{data}.axes")
-        changed = _values(values, f"{path}, data.{data}.axes.{axis}")
+    axes = _axes(content["axes"], f"{path}, axes")
+    for axis, changed in _axes(variant.get("axes") or {}, f"{path}, data.{data}.axes").items():
+        _known([axis], axes, f"{path}, data.{data}.axes")
         _known(changed, axes[axis], f"{path}, data.{data}.axes.{axis}")
         axes[axis] = {**axes[axis], **changed}
-    table = dict(content["table"])
-    table["labels"] = {**(table.get("labels") or {}), **(variant.get("labels") or {})}
+    table = dict(_settings(content["table"], f"{path}, table", "what the table looks like"))
+    shown = _settings(table.get("labels") or {}, f"{path}, table.labels", "axis: {value: label}")
+    other = _settings(variant.get("labels") or {}, f"{path}, data.{data}.labels", "axis: {value: label}")
+    table["labels"] = {**shown, **other}
     Layout.parse(table, {axis: list(values) for axis, values in axes.items()}, str(path))  # errors name the file
     return Study(
-        name=path.parent.name,
+        name=study_name(path),
         title=str(content["title"]),
-        question=str(content.get("question", "")).strip(),
-        data=data,
-        variants=tuple(variants),
+        question=str(content.get("question") or "").strip(),
+        data=str(data),
+        variants=tuple(map(str, variants)),
         base=(*_texts(content.get("base"), f"{path}, base"), *_texts(variant.get("base"), f"{path}, data.{data}.base")),
         axes=axes,
-        seeds=tuple(int(seed) for seed in variant.get("seeds") or content.get("seeds") or [123]),
+        seeds=_seeds(variant.get("seeds") or content.get("seeds") or [123], f"{path}, seeds"),
         table=table,
     )
 
@@ -130,6 +132,7 @@ def narrowed(study: Study, choices: Mapping[str, Sequence[str]], seeds: Sequence
     """
     axes = dict(study.axes)
     for axis, values in choices.items():
+        _known([axis], axes, study.name)
         for value in values:
             if value not in axes[axis]:
                 raise UserError(
@@ -148,7 +151,7 @@ def study_file(name: str) -> Path:
     """
     given = Path(name)
     for path in (given, given / FILE):
-        if path.suffix in (".yaml", ".yml") and path.is_file():
+        if path.suffix in SUFFIXES and path.is_file():
             return path.resolve()
     found = study_files()
     if name not in found:
@@ -164,29 +167,76 @@ def study_files() -> dict[str, Path]:
     packaged = Path(str(files("avs_lightning.experiments")))
     found: dict[str, Path] = {}
     for folder in (packaged, Path("experiments").resolve()):
-        found |= {path.parent.name: path for path in sorted(folder.glob(f"*/{FILE}"))}
+        found |= {study_name(path): path for path in sorted(folder.glob(f"*/{FILE}"))}
     return dict(sorted(found.items()))
 
 
-def _values(values: Any, where: str) -> dict[str, tuple[str, ...]]:
-    if not isinstance(values, Mapping) or not values:
-        raise UserError(f"{where}: expected `value: overrides`, at least one, not {values!r}")
-    return {str(value): _texts(settings, f"{where}.{value}") for value, settings in values.items()}
+def study_name(path: Path) -> str:
+    """Return the name of the study in a file: that of the folder, or of a file that is not called study.yaml."""
+    return path.resolve().parent.name if path.name == FILE else path.stem
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    if content is None:
+        raise UserError(f"{path} is empty; a study has {', '.join(KEYS)}")
+    _known(_settings(content, str(path), ", ".join(KEYS)), KEYS, str(path))
+    for key in NEEDED:
+        if not content.get(key):
+            raise UserError(
+                f"{path} lacks `{key}`; a study has {', '.join(KEYS)}, of which {', '.join(NEEDED)} have to be given"
+            )
+    return dict(content)
+
+
+def _axes(given: Any, where: str) -> dict[str, dict[str, tuple[str, ...]]]:
+    axes = {}
+    for axis, values in _settings(given, where, "axis: {value: overrides}").items():
+        if axis in RESERVED or not re.fullmatch(r"\w+", str(axis)):
+            raise UserError(
+                f"{where}: {axis!r} cannot name an axis: one word, and not {', '.join(RESERVED)}, which stand for "
+                "something else"
+            )
+        _settings(values, f"{where}.{axis}", "value: overrides, at least one")
+        if not values:
+            raise UserError(f"{where}.{axis} has no values; expected value: overrides, at least one")
+        if odd := [value for value in values if re.search(r"[\s,=]", str(value))]:
+            raise UserError(
+                f"{where}.{axis}: {odd[0]!r} cannot name a value: no space, comma or =; a label may have them"
+            )
+        axes[str(axis)] = {
+            str(value): _texts(settings, f"{where}.{axis}.{value}") for value, settings in values.items()
+        }
+    return axes
+
+
+def _seeds(given: Any, where: str) -> tuple[int, ...]:
+    seeds = given if isinstance(given, list) else [given]
+    if not all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds):
+        raise UserError(f"{where}: expected whole numbers, as [0, 1, 2], not {given!r}")
+    return tuple(dict.fromkeys(seeds))
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:
-    texts = [value] if isinstance(value, str) else list(value or [])
+    texts = value if isinstance(value, list) else [] if value is None else [value]
     for text in texts:
-        if not isinstance(text, str) or "=" not in text:
+        if not isinstance(text, str) or not ("=" in text or text.startswith("~")):
             raise UserError(f"{where}: {text!r} is no override; expected KEY=VALUE in quotes, as for avs train")
     return tuple(texts)
 
 
-def _known(content: Any, allowed: Sequence[str] | Mapping[str, Any], where: str) -> None:
+def _settings(content: Any, where: str, expected: str) -> Mapping[Any, Any]:
     if not isinstance(content, Mapping):
-        raise UserError(f"{where}: expected settings, {', '.join(allowed)}")
+        raise UserError(f"{where}: expected {expected}, not {content!r}")
+    return content
+
+
+def _known(content: Iterable[Any], allowed: Iterable[str], where: str) -> None:
     for key in content:
-        if key not in allowed:
+        if str(key) not in allowed:
             raise UserError(
-                f"{where}: {key!r} is unknown{near_matches(str(key), allowed)}; allowed: {', '.join(allowed)}"
+                f"{where}: {str(key)!r} is unknown{near_matches(str(key), allowed)}; allowed: {', '.join(allowed)}"
             )
