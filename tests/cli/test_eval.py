@@ -5,7 +5,9 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 from avs_lightning.checkpoints import to_reference
@@ -51,6 +53,42 @@ def test_pictures_of_the_split_that_is_tested(avs: Callable, tiny_run: Path, tmp
     checkpoint = f"checkpoint={tiny_run}/checkpoints/best.ckpt"
     assert avs("eval", checkpoint, *PLAIN[:2], *drawn, f"paths.output_dir={tmp_path}/eval").code == 0
     assert len(list((tmp_path / "eval" / "pictures").glob("*.png"))) == 2
+
+
+@pytest.mark.parametrize("asked", ["+probes=all", "probes=offscreen"])
+def test_a_sound_that_is_off_screen(
+    avs: Callable, tiny_run: Path, tmp_path: Path, scores_in: Callable, asked: str
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 30_000), 22_050)
+    given = ["eval", f"checkpoint={tiny_run}/checkpoints/best.ckpt", *PLAIN, f"paths.output_dir={tmp_path}/eval", asked]
+    ended = avs(*given, f"+probe_sounds={tmp_path}")
+    assert ended.code == 0, ended.err
+    scores, trained = scores_in(tmp_path / "eval"), scores_in(tiny_run)
+    assert scores.pop("offscreen").keys() == scores["true"].keys()
+    assert list(scores) == (list(trained) if asked == "+probes=all" else ["true"])
+    assert scores == {name: trained[name] for name in scores}
+    assert "off screen" in ended.out
+
+
+@pytest.mark.parametrize("command", ["train", "eval"])
+def test_off_screen_sounds_have_to_be_given(
+    avs: Callable, tiny: list[str], tiny_run: Path, tmp_path: Path, command: str
+) -> None:
+    given = tiny if command == "train" else [f"checkpoint={tiny_run}/checkpoints/best.ckpt", *PLAIN]
+    ended = avs(command, *given, f"paths.output_dir={tmp_path}/run", "probes=[muted,offscreen]")
+    assert ended.code == 1
+    assert "'offscreen' needs sounds: probe_sounds=FOLDER" in ended.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_results_name_data_and_code_as_training_does(avs: Callable, tiny_run: Path, tmp_path: Path) -> None:
+    options = ["callbacks.clips.count=0", "probes=none", f"paths.output_dir={tmp_path}/eval"]
+    assert avs("eval", f"checkpoint={tiny_run}/checkpoints/best.ckpt", *PLAIN, *options).code == 0
+    ours, trained = (json.loads((folder / "metrics.json").read_text()) for folder in (tmp_path / "eval", tiny_run))
+    assert ours["fingerprint"] == trained["fingerprint"]
+    assert ours["code"]["version"] == trained["code"]["version"]
+    assert (tmp_path / "eval" / "clips.csv").read_text() == (tiny_run / "clips.csv").read_text()
+    assert not (tmp_path / "eval" / "clips").exists()
 
 
 def test_a_released_checkpoint(

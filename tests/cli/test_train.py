@@ -5,9 +5,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 import yaml
+
+from avs_lightning.data import AVSDataModule
+from avs_lightning.data.fingerprint import dataset_fingerprint
 
 SHORT = ["trainer.max_epochs=1", "probes=null"]
 PROTOCOLS = ("reference", "frame", "dataset")
@@ -34,15 +38,41 @@ def test_checkpoints_hold_plain_values_only(tiny_run: Path, name: str) -> None:
     assert content["hyper_parameters"]["network"]["encoder"] == "test_resnet"
 
 
-def test_scores_of_three_sounds_by_three_protocols(tiny_run: Path) -> None:
+def test_scores_of_five_sounds_by_three_protocols(tiny_run: Path) -> None:
     result = json.loads((tiny_run / "metrics.json").read_text())
     assert result["epochs"] == 2
     assert result["steps"] == 6  # five clips in batches of two
-    assert list(result["scores"]) == ["true", "muted", "swapped"]
+    assert list(result["scores"]) == ["true", "muted", "noise", "swapped", "permuted"]
     for scores in result["scores"].values():
         for name in [f"{metric}_{protocol}" for metric in ("miou", "fscore") for protocol in PROTOCOLS]:
             assert 0 <= scores[name] <= 1
+        assert 0 <= scores["false_positive_rate"] <= 1
         assert {f"miou_second_{i}" for i in range(1, 6)} <= scores.keys()
+
+
+def test_results_say_where_they_come_from(tiny_run: Path) -> None:
+    result = json.loads((tiny_run / "metrics.json").read_text())
+    config = yaml.safe_load((tiny_run / "config.yaml").read_text())
+    data = AVSDataModule(**{name: value for name, value in config["data"].items() if name != "_target_"})
+    assert result["fingerprint"] == dataset_fingerprint(data)
+    assert result["code"] == json.loads((tiny_run / "environment.json").read_text())["code"]
+    best = torch.load(tiny_run / "checkpoints" / "best.ckpt", weights_only=True)
+    rows = pd.read_csv(tiny_run / "metrics.csv").set_index("epoch")["val/miou_frame"].dropna()
+    assert result["best"]["epoch"] == best["epoch"] == rows.idxmax()
+    assert result["best"]["val_miou_frame"] == pytest.approx(rows.max())
+
+
+def test_clips_are_kept_with_their_scores(tiny_run: Path) -> None:
+    result = json.loads((tiny_run / "metrics.json").read_text())
+    rows = pd.read_csv(tiny_run / "clips.csv")
+    assert len(rows) == 3
+    assert rows["miou"].mean() == pytest.approx(result["scores"]["true"]["miou_frame"], abs=1e-5)
+    entries = json.loads((tiny_run / "clips" / "index.json").read_text())
+    assert [entry["why"] for entry in entries] == ["worst", "best", "random"]
+    assert entries[0]["miou"] == pytest.approx(rows["miou"].min())
+    for entry in entries:
+        for name in [*entry["frames"], *entry["truth"], *entry["prediction"], *entry["muted"], entry["sound"]]:
+            assert (tiny_run / "clips" / name).stat().st_size
 
 
 def test_metrics_csv_has_every_epoch(tiny_run: Path) -> None:
@@ -54,7 +84,7 @@ def test_metrics_csv_has_every_epoch(tiny_run: Path) -> None:
     assert all(row["train/loss_epoch"] and row["train/bce_epoch"] and row["train/avm_epoch"] for row in scored)
     assert all(row["train/loss_step"] and row["lr-Adam"] for row in rows[:-1])
     assert rows[-1]["test/fscore_reference"]
-    assert rows[-1]["test_swapped/miou_dataset"]
+    assert rows[-1]["test_permuted/miou_dataset"]
 
 
 def test_the_network_and_the_closing_table_are_printed(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
@@ -63,7 +93,7 @@ def test_the_network_and_the_closing_table_are_printed(avs: Callable, tiny: list
     before, closing = ended.out.split("test split, best checkpoint")
     assert "network.encoder" in before
     assert "5×1×32×32" in before
-    for words in ("mIoU %", "F-score", *PROTOCOLS, "silence", "another clip's"):
+    for words in ("mIoU %", "F-score", "FPR %", *PROTOCOLS, "silence", "white noise", "another clip's", "permuted"):
         assert words in closing
     assert f"Everything is in {tmp_path}/run" in closing
     assert ended.err == ""
@@ -76,7 +106,7 @@ def test_s4_in_the_official_layout(
     folder = tmp_path / "run"
     ended = avs("train", *tiny, "data=s4", f"data.root={root}", "trainer.max_epochs=1", f"paths.output_dir={folder}")
     assert ended.code == 0, ended.err
-    assert len(scores_in(folder)) == 3
+    assert len(scores_in(folder)) == 5
     assert "train/avm_epoch" not in (folder / "metrics.csv").read_text()  # S4's recipe is BCE alone
 
 

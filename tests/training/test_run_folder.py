@@ -2,12 +2,17 @@
 
 import json
 import logging
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
+import avs_lightning
 from avs_lightning.errors import UserError
 from avs_lightning.training.run_folder import RunFolder, RunLog, code_version
 
@@ -77,5 +82,80 @@ def test_the_code_has_a_version_without_git(monkeypatch: pytest.MonkeyPatch) -> 
     with_git = code_version()
     monkeypatch.setenv("PATH", "")
     version = code_version()
-    assert version.keys() == {"version", "sources"}
-    assert version["sources"] == with_git["sources"]
+    assert version.keys() == {"version", "sources", "results"}
+    assert {name: with_git[name] for name in version} == version
+
+
+@pytest.mark.parametrize(
+    "file, decides",
+    [
+        ("cli/a.py", False),
+        ("reporting/a.py", False),
+        ("data/a.py", True),
+        ("training/b/a.py", True),
+        ("losses.py", True),
+    ],
+)
+def test_sources_that_can_change_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, decides: bool
+) -> None:
+    monkeypatch.setattr(avs_lightning, "__file__", str(tmp_path / "__init__.py"))
+    (tmp_path / "losses.py").write_text("a = 1")
+    one = code_version()
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text("a = 2")
+    other = code_version()
+    assert one["sources"] != other["sources"]
+    assert (one["results"] != other["results"]) == decides
+
+
+def test_a_folder_is_one_process_s(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    assert not folder.is_locked()
+    assert not folder.path.exists()
+    with folder.locked():
+        assert folder.is_locked()
+        with pytest.raises(UserError, match=f"{folder.path} is in use: another process"), folder.locked():
+            pass
+        assert folder.is_locked()
+    assert not folder.is_locked()
+    with folder.locked():
+        pass
+
+
+HOLD = """
+import multiprocessing, sys, time
+from pathlib import Path
+from avs_lightning.training.run_folder import RunFolder
+with RunFolder(Path(sys.argv[1])).locked():
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))  # as a loader's worker is
+    child.start()
+    print(child.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_killed_process_leaves_no_lock_though_its_workers_live(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        try:
+            assert folder.is_locked()
+            process.kill()
+            process.wait()
+            os.kill(worker, 0)  # it is there
+            assert not folder.is_locked()
+            with folder.locked():
+                pass
+        finally:
+            process.kill()
+            os.kill(worker, signal.SIGKILL)
+
+
+def test_progress_is_gone_when_the_results_are_there(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.progress.write_text("{}")
+    folder.write_metrics({})
+    assert not folder.progress.exists()

@@ -51,3 +51,6 @@ def test_two_processes_evaluate_as_one(
     ended = avs_process(*given, f"paths.output_dir={tmp_path}/eval")
     assert ended.code == 0, ended.err
     assert scores_in(tmp_path / "eval") == scores_in(tiny_run)
+    assert (tmp_path / "eval" / "clips.csv").read_text() == (tiny_run / "clips.csv").read_text()
+    index = "clips/index.json"
+    assert (tmp_path / "eval" / index).read_text() == (tiny_run / index).read_text()
