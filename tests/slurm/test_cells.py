@@ -90,10 +90,8 @@ def test_a_task_a_device(jobs: SlurmJobs, cell: Callable, tmp_path: Path) -> Non
 
 
 def test_a_task_that_dies_ends_the_others(jobs: SlurmJobs, cell: Callable) -> None:
-    folder = cell("halved", "trainer.devices=2", LONG)
-    job = jobs.start(folder, "train", (2, 1))
-    wait_for_epochs(job, folder)
-    os.kill(process_of(job, task=1), signal.SIGKILL)
+    job = jobs.start(cell("halved", "trainer.devices=2"), "train", (2, 1))
+    os.kill(process_of(job, task=1), signal.SIGKILL)  # before it has met the other, which would wait for it
     assert finish(job, 60) == 1
     assert job.why().startswith(f"FAILED (Slurm job {job.number})")
 
@@ -164,13 +162,16 @@ def test_what_slurm_refuses_is_said_at_once(jobs: SlurmJobs, cell: Callable, tmp
 
 
 def process_of(job: SlurmJob, task: int) -> int:
-    """Find the process of a task by its environment."""
+    """Wait for the process of a task, and find it by its environment."""
     wanted = {f"SLURM_JOB_ID={job.number}", f"SLURM_PROCID={task}"}
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            environment, command = ((path / name).read_text().split("\0") for name in ("environ", "cmdline"))
-        except OSError:  # it has ended
-            continue
-        if wanted <= set(environment) and "submitit.core._submit" in command and "srun" not in command:
-            return int(path.name)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                environment, command = ((path / name).read_text().split("\0") for name in ("environ", "cmdline"))
+            except OSError:  # it has ended
+                continue
+            if wanted <= set(environment) and "submitit.core._submit" in command and "srun" not in command:
+                return int(path.name)
+        time.sleep(0.1)
     raise AssertionError(f"no process of task {task}")
