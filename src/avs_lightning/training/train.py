@@ -75,11 +75,12 @@ def results_of_finished(cfg: DictConfig, folder: RunFolder) -> dict[str, Any] | 
         return None
     try:
         result: dict[str, Any] = json.loads(folder.metrics.read_text())
-    except ValueError:
+        epochs_done, steps_done = int(result["epochs"]), int(result["steps"])
+    except (ValueError, TypeError, KeyError):
         console.print(f"{folder.metrics} is damaged: the test is done again", soft_wrap=True)
         return None
     epochs, steps = cfg.trainer.max_epochs, cfg.trainer.max_steps
-    trained = (epochs is not None and 0 <= epochs <= result["epochs"]) or 0 <= steps <= result["steps"]
+    trained = (epochs is not None and 0 <= epochs <= epochs_done) or 0 <= steps <= steps_done
     tested = not cfg.test or {"true", *asked_probes(cfg)} <= set(result.get("scores", {}))
     return result if trained and tested else None
 
