@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
+from avs_lightning.training.run_folder import RunFolder
+
 STOP_AT_STEP = """
 import os, signal
 from avs_lightning.methods import AVSMethod
@@ -38,6 +40,12 @@ MOMENTS = {
 }
 
 
+def computed(folder: Path) -> pd.DataFrame:
+    """What metrics.csv holds, without what the clock and the machine have measured."""
+    table = pd.read_csv(folder / "metrics.csv")
+    return table.loc[:, ~table.columns.str.startswith("cost/")]
+
+
 @pytest.mark.parametrize("moment", [*list(MOMENTS)[:2], pytest.param("in the test", marks=pytest.mark.slow)])
 def test_a_killed_run_goes_on_to_the_same_result(
     avs: Callable,
@@ -57,8 +65,7 @@ def test_a_killed_run_goes_on_to_the_same_result(
     ended = avs("train", f"resume={folder}")
     assert ended.code == 0, ended.err
     assert scores_in(folder) == scores_in(tiny_run)
-    ours, whole = (pd.read_csv(run / "metrics.csv") for run in (folder, tiny_run))
-    pd.testing.assert_frame_equal(ours, whole, check_exact=True)
+    pd.testing.assert_frame_equal(computed(folder), computed(tiny_run), check_exact=True)
     assert not list(folder.rglob("*.part"))
 
 
@@ -116,7 +123,7 @@ def test_a_finished_run_takes_more_epochs(avs: Callable, tiny: list[str], tmp_pa
     ended = avs("train", f"resume={folders[1]}", "trainer.max_epochs=3")
     assert ended.code == 0, ended.err
     assert scores_in(folders[1]) == scores_in(folders[3])
-    more, whole = (pd.read_csv(folder / "metrics.csv") for folder in folders.values())
+    more, whole = map(computed, folders.values())
     pd.testing.assert_frame_equal(more, whole, check_exact=True)
 
 
@@ -138,6 +145,28 @@ def test_results_that_are_still_wanted_are_computed(avs: Callable, tiny: list[st
     ended = avs("train", f"resume={folder}", "test=true", "probes=[muted]")
     assert ended.code == 0, ended.err
     assert "silence" in ended.out
+
+
+def test_damaged_results_are_made_again(avs: Callable, tiny: list[str], tmp_path: Path, scores_in: Callable) -> None:
+    folder = tmp_path / "run"
+    assert avs("train", *tiny, "trainer.max_epochs=1", "probes=none", f"paths.output_dir={folder}").code == 0
+    scores, text = scores_in(folder), (folder / "metrics.json").read_text()
+    (folder / "metrics.json").write_text(text[: len(text) // 2])
+    ended = avs("train", f"resume={folder}")
+    assert ended.code == 0, ended.err
+    assert "metrics.json is damaged: the test is done again" in ended.out.replace("\n", "")
+    assert scores_in(folder) == scores
+
+
+def test_a_folder_in_which_a_run_goes_on_is_left_alone(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with RunFolder(folder).locked():
+        ended = avs("train", *tiny, f"paths.output_dir={folder}")
+        assert ended.code == 1
+        assert f"{folder} is in use: another process is writing a run there" in ended.err
+        assert [path.name for path in folder.iterdir()] == [".lock"]
+    assert avs("train", *tiny, "trainer.max_epochs=1", "test=false", f"paths.output_dir={folder}").code == 0
+    assert not RunFolder(folder).is_locked()
 
 
 def test_a_damaged_or_foreign_checkpoint_does_not_go_on(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
