@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1800)]
 EPOCHS = 12
 AXES = {
     "fusion": {"none": "fusion=none", "stage4": "fusion=stage4"},
@@ -33,14 +33,31 @@ def command(slurm: dict[str, str], tiny: list[str], tmp_path: Path) -> list[str]
     return [sys.executable, "-m", "avs_lightning.cli", "study", "run", str(tmp_path / "four" / "study.yaml"), *given]
 
 
+@pytest.fixture
+def start(command: list[str], tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen]]:
+    """`start()` starts the command; what it has left behind when a test fails is ended."""
+    started: list[subprocess.Popen] = []
+
+    def run() -> subprocess.Popen:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        started.append(subprocess.Popen(command, cwd=tmp_path, text=True, **pipes))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+    subprocess.run(["scancel", "--user=root"], check=True)
+
+
 def test_four_cells_one_of_them_cancelled_end_when_the_command_is_given_again(
-    command: list[str], tmp_path: Path, wait_for: Callable
+    command: list[str], start: Callable[[], subprocess.Popen], tmp_path: Path, wait_for: Callable
 ) -> None:
     cells = tmp_path / "runs" / "cells"
-    first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    first = start()
     cancelled = wait_for(lambda: next(iter(cells.glob("*/checkpoints/best.ckpt")), None), first).parents[1]
     subprocess.run(["scancel", f"--name={job_of(cancelled)}"], check=True)
-    said = first.communicate(timeout=400)
+    said = first.communicate(timeout=500)
     assert first.returncode == 1, said
     assert "1 of 4 cells" in said[1]
     assert "CANCELLED (Slurm job " in said[1]
@@ -57,8 +74,8 @@ def test_four_cells_one_of_them_cancelled_end_when_the_command_is_given_again(
     assert (folder / "report.html").exists()
 
 
-def test_ctrl_c_cancels_the_jobs(command: list[str], tmp_path: Path, wait_for: Callable) -> None:
-    driver = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def test_ctrl_c_cancels_the_jobs(start: Callable[[], subprocess.Popen], tmp_path: Path, wait_for: Callable) -> None:
+    driver = start()
     wait_for(lambda: "RUNNING" in queue(), driver)
     driver.send_signal(signal.SIGINT)
     assert driver.wait(120) != 0
@@ -82,7 +99,7 @@ def wait_for() -> Callable:
     """`wait_for(found, process)` calls until something is found, and returns it; the process has to be running."""
 
     def wait(found: Callable, process: subprocess.Popen | None = None) -> object:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not (result := found()):
             assert time.monotonic() < deadline
             assert process is None or process.poll() is None, process.communicate()

@@ -126,3 +126,13 @@ def test_the_queue_is_asked_before_the_accounting(
     monkeypatch.setattr(slurm_states.submitit.SlurmJob, "watcher", watcher)
     job = SlurmJob(SimpleNamespace(job_id="7"), slurm_states.JobStates())  # type: ignore[arg-type]
     assert job.poll() == code
+
+
+def test_a_silent_controller_is_told_of_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    answers = iter([None, None, {"7": "RUNNING"}, None])
+    monkeypatch.setattr(slurm_states, "queue_states", lambda jobs: next(answers))
+    monkeypatch.setattr(slurm_states, "REFRESH_SECONDS", -1.0)
+    states = slurm_states.JobStates()
+    states.register("7")
+    assert [states.of("7") for _ in range(4)] == ["PENDING", "PENDING", "RUNNING", "RUNNING"]
+    assert [record.message.count("does not answer") for record in caplog.records] == [1, 1]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import time
 from collections.abc import Iterable
 
 import submitit
 
+log = logging.getLogger(__name__)
 ENDED = frozenset(
     ("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT")
 )
@@ -28,6 +30,7 @@ class JobStates:
     def __init__(self) -> None:
         self._states: dict[str, str] = {}
         self._asked = float("-inf")
+        self._silent = False
 
     def register(self, job: str) -> None:
         """Follow a job from now on."""
@@ -43,8 +46,11 @@ class JobStates:
         followed = [job for job, state in self._states.items() if state not in (*ENDED, FORGOTTEN)]
         queue = queue_states(followed)
         self._asked = time.monotonic()
-        if queue is not None:  # else the controller does not answer: it may be restarting
+        if queue is not None:
             self._states |= {job: queue.get(job) or accounted_state(job) for job in followed}
+        elif not self._silent:
+            log.warning("Slurm's controller does not answer (squeue); waiting for it, jobs that run go on")
+        self._silent = queue is None
 
 
 def queue_states(jobs: Iterable[str]) -> dict[str, str] | None:
