@@ -13,7 +13,9 @@ from avs_lightning.errors import UserError
 from avs_lightning.studies.cells import STORE, Cell, build_cell
 
 SINGLE_SOURCE = {"ms3": "s4", "synthetic_ms3": "synthetic_s4"}
-"""The data on which the paper's "pretrained on Single-source" is trained, by the data of the cell that starts from it."""
+"""The data of the S4 cell ("pretrained on Single-source") by the data of the cell that starts from it."""
+MS3_ONLY = ("data.split", "data.split_seed")
+"""Settings that S4 does not have."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,10 @@ def parent_overrides(overrides: Sequence[str], choices: Mapping[str, str]) -> li
     data = choices.get("data", "")
     if data not in SINGLE_SOURCE:
         raise UserError(
-            f"init=single_source starts MS3 from S4, and data={data} is no MS3: choose data={' or '.join(SINGLE_SOURCE)}, "
-            "or name the checkpoint (init.checkpoint=FILE)"
+            f"init=single_source starts MS3 from S4, and data={data} is no MS3: choose data="
+            f"{' or '.join(SINGLE_SOURCE)}, or name the checkpoint (init.checkpoint=FILE)"
         )
-    replaced = ("data", "init", "init.checkpoint")
+    replaced = ("data", "init", "init.checkpoint", *MS3_ONLY)
     kept = [text for text in overrides if text.lstrip("+~").partition("=")[0].partition("@")[0] not in replaced]
     return [*kept, f"data={SINGLE_SOURCE[data]}", "init=scratch"]
 
@@ -89,7 +91,7 @@ def _cell(
     config.paths.output_dir = ""  # the cell's folder follows from all the rest
     if parent:
         config.init.checkpoint = ""
-    plain: Any = OmegaConf.to_container(config, resolve=True)
+    plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     dashboard = plain["logger"].get("wandb")
     if dashboard:
         tags = [f"{key}={value}" for key, value in parameters.items()]
