@@ -73,9 +73,7 @@ class Plan:
 
     def save(self, folder: Path) -> None:
         """Write plan.json into the study's folder."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(folder / "plan.json") as file:
-            file.write((json.dumps(asdict(self), indent=1) + "\n").encode())
+        _write(folder / "plan.json", json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Plan:
@@ -86,13 +84,13 @@ class Plan:
         """
         file = folder / "plan.json"
         if not file.is_file():
-            raise UserError(f"{folder} holds no study: it has no plan.json; avs study run {folder.name} makes one")
+            raise UserError(f"{folder} holds no study: it has no plan.json, which avs study run writes")
         try:
             content = json.loads(file.read_text())
             return cls(**{**content, "cells": [PlannedCell(**cell) for cell in content["cells"]]})
-        except (ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(
-                f"{file} is damaged ({error}); the same avs study run as before writes it anew, and no cell is lost"
+                f"{file} is damaged ({error}); the same command that ran the study writes it anew, and no cell is lost"
             ) from error
 
 
@@ -110,15 +108,15 @@ def plan_of(
     shown = {cell.signature for cell in in_table or cells}
     planned = [
         PlannedCell(
-            cell.name,
-            cell.parameters,
-            cell.seed,
-            cell.signature,
-            cell.folder.name,
-            cell.parent.signature if cell.parent else None,
-            cell.signature in shown,
-            cell.command,
-        )  # fmt: skip
+            name=cell.name,
+            parameters=cell.parameters,
+            seed=cell.seed,
+            signature=cell.signature,
+            folder=cell.folder.name,
+            parent=cell.parent.signature if cell.parent else None,
+            in_table=cell.signature in shown,
+            command=cell.command,
+        )
         for cell in cells
     ]
     return Plan(study, title, question, synthetic, list(overrides), planned, table)
@@ -178,9 +176,8 @@ def failure_of(folder: Path) -> str:
 
 def note_failure(folder: Path, why: str) -> None:
     """Leave why a cell failed in its folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "failed.json") as file:
-        file.write(json.dumps({"why": why, "when": datetime.now(UTC).isoformat(timespec="seconds")}).encode())
+    noted = {"why": why, "when": datetime.now(UTC).isoformat(timespec="seconds")}
+    _write(folder / "failed.json", json.dumps(noted))
 
 
 @cache
@@ -201,9 +198,7 @@ def code_of(folder: Path) -> str | None:
 
 def write_config(cell: Cell) -> None:
     """Put a cell's configuration into its folder, from where its process reads it."""
-    cell.folder.mkdir(parents=True, exist_ok=True)
-    with replacing(cell.folder / "config.yaml") as file:
-        file.write(yaml.safe_dump(dict(cell.config), sort_keys=False, allow_unicode=True).encode())
+    _write(cell.folder / "config.yaml", yaml.safe_dump(dict(cell.config), sort_keys=False, allow_unicode=True))
 
 
 @contextmanager
@@ -226,3 +221,9 @@ def locked_study(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(text.encode())

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
-from avs_lightning.studies.cells import STORE
+from avs_lightning.studies.cells import IRRELEVANT, STORE
 from avs_lightning.studies.plan import Plan, PlannedCell, failure_of, read_metrics, state_of
+
+NOT_ASKED = ("seed", *(key.removeprefix("data.") for key in IRRELEVANT if key.startswith("data.")))
+"""Settings of the data that leave the clips the same."""
 
 
 def cell_folder(cell: PlannedCell, runs: Path) -> Path:
@@ -34,8 +38,8 @@ def results_of(plan: Plan, runs: Path) -> pd.DataFrame:
     """Return a row for each cell and seed of the study's own.
 
     Returns:
-        A column for each axis, then seed, state, note (why it failed), folder, signature, the scores of the true sound as
-        fractions (`miou_reference`, ...), and those of each other sound as `<sound>/<score>`.
+        A column for each axis, then seed, state, note (why it failed), folder, signature, the scores of the true sound
+        as fractions (`miou_reference`, ...), and those of each other sound as `<sound>/<score>`.
     """
     states, rows = states_in(plan, runs), []
     for cell in plan.cells:
@@ -45,7 +49,7 @@ def results_of(plan: Plan, runs: Path) -> pd.DataFrame:
         row: dict[str, Any] = {**cell.parameters, "seed": cell.seed, "state": states[cell.signature]}
         row |= {"name": cell.name, "note": failure_of(folder), "folder": folder, "signature": cell.signature}
         metrics = (read_metrics(folder) or {}) if row["state"] == "done" else {}
-        for sound, scores in metrics.get("scores", {}).items():
+        for sound, scores in (metrics.get("scores") or {}).items():
             row |= {name if sound == "true" else f"{sound}/{name}": value for name, value in scores.items()}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -54,19 +58,17 @@ def results_of(plan: Plan, runs: Path) -> pd.DataFrame:
 def facts_of(plan: Plan, runs: Path) -> dict[str, str]:
     """Return what stands below a table, collected from the cells that are done: more than one value is told apart."""
     found: dict[str, list[str]] = {name: [] for name in ("data", "fingerprint", "code", "machine", "date")}
-    for cell in plan.cells:
-        folder = cell_folder(cell, runs)
-        metrics = read_metrics(folder)
-        if metrics is None or not cell.in_table:
-            continue
+    done = [
+        (folder, metrics)
+        for cell in plan.cells
+        if cell.in_table and (metrics := read_metrics(folder := cell_folder(cell, runs))) is not None
+    ]
+    for (folder, metrics), asked in zip(done, _asked_data([folder for folder, _ in done])):
         environment = _read(folder / "environment.json")
-        code = metrics.get("code") or environment.get("code", {})
-        found["data"].append(str(metrics.get("data", "")))
-        found["fingerprint"].append(f"{metrics.get('data')} {metrics.get('fingerprint', 'unknown')}")
-        commit = (
-            f", commit {code['commit'][:7]}{' with changes' if code.get('dirty') else ''}" if "commit" in code else ""
-        )
-        found["code"].append(f"{code.get('version', '?')} ({code.get('results', 'unknown')}{commit})")
+        data = str(metrics.get("data", ""))
+        found["data"].append(data)
+        found["fingerprint"].append(f"{data}{asked} {metrics.get('fingerprint', 'unknown')}")
+        found["code"].append(_code(metrics.get("code") or environment.get("code", {})))
         found["machine"].append(_machine(environment, metrics))
         found["date"].append(str(environment.get("started", ""))[:10])
     seeds = sorted({cell.seed for cell in plan.cells if cell.in_table})
@@ -74,12 +76,42 @@ def facts_of(plan: Plan, runs: Path) -> dict[str, str]:
     return {**facts, "seeds": ", ".join(map(str, seeds))}
 
 
+def _asked_data(folders: Sequence[Path]) -> list[str]:
+    """Say of each run what sets the clips that it asked for apart from the others': these differ by intent."""
+    asked = [dict(_clip_settings(folder)) for folder in folders]
+    said = []
+    for data in asked:
+        alike = [other for other in asked if other.get("name") == data.get("name")]
+        apart = sorted(key for key, value in data.items() if any(other.get(key) != value for other in alike))
+        said.append(f" ({', '.join(f'{key}={data[key]}' for key in apart)})".replace(";", ",") if apart else "")
+    return said
+
+
+def _clip_settings(folder: Path) -> Iterator[tuple[str, Any]]:
+    with suppress(OSError, ValueError, yaml.YAMLError):
+        data = yaml.load((folder / "config.yaml").read_text(), yaml.CSafeLoader)["data"]
+        yield from (item for item in _flat(data) if item[0] not in NOT_ASKED)
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _code(code: dict[str, Any]) -> str:
+    commit = f", commit {code['commit'][:7]}{' with changes' if code.get('dirty') else ''}" if "commit" in code else ""
+    return f"{code.get('version', '?')} ({code.get('results', 'unknown')}{commit})"
+
+
 def _machine(environment: dict[str, Any], metrics: dict[str, Any]) -> str:
-    device = str(metrics.get("cost", {}).get("device", "cpu"))
+    device = str((metrics.get("cost") or {}).get("device", "cpu"))
     gpus = environment.get("gpus") or []
     if gpus and device != "cpu":
         return f"{len(gpus)} × {gpus[0]}"
-    return f"{environment.get('cores', '?')} CPU cores, {environment.get('memory_gib', 0):.0f} GiB"
+    return f"{environment.get('cores', '?')} CPU cores, {environment.get('memory_gib') or 0:.0f} GiB"
 
 
 def _distinct(values: Sequence[str]) -> str:
