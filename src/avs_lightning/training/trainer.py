@@ -40,7 +40,7 @@ def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger],
     if options.pop("sync_batchnorm", False) and _several(options):
         plugins.append(BatchNormSync())
     if _several(options) and options["strategy"] == "auto":
-        options["strategy"] = "ddp"
+        options["strategy"] = "ddp" if uses_every_parameter(cfg) else "ddp_find_unused_parameters_true"
     check_processes(options)
     try:
         return pl.Trainer(
@@ -55,6 +55,15 @@ def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger],
         )
     except (pl.utilities.exceptions.MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"the trainer cannot be built from trainer.*: {error}") from error
+
+
+def uses_every_parameter(cfg: DictConfig) -> bool:
+    """Say whether each trained parameter has a part in the loss, which several processes otherwise wait for in vain.
+
+    Without TPAVI nothing hears the audio encoder, unless L_AVM projects its vectors.
+    """
+    method = cfg.get("method")
+    return not method or bool(method.network.stages) or bool(method.loss.get("project"))
 
 
 def check_processes(options: dict[str, Any]) -> None:
