@@ -1,5 +1,6 @@
 """The order of a study's cells, what fails, what waits, what is stopped; the cells here are played by a table."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -58,6 +59,8 @@ class Player:
     def start(self, folder: Path, command: str, processes: tuple[int, int]) -> Played:
         assert (folder / "config.yaml").exists()
         assert is_claimed(folder)
+        self.found = read_metrics(folder)
+        assert self.found or not (folder / "metrics.json").exists()
         self.log.append(f"start {folder.name}")
         started, ended = (sum(text.startswith(word) for text in self.log) for word in ("start", "end"))
         self.most = max(self.most, started - ended)
@@ -170,6 +173,17 @@ def test_a_cut_metrics_file_is_made_again(cell: Callable) -> None:
     assert ran([one], player).done == {one.signature}
     assert player.log == ["start a", "end a"]
     assert read_metrics(one.folder)
+
+
+@pytest.mark.parametrize(("command", "there"), [("train", True), ("eval", False)])
+def test_a_cell_that_lacks_scores_is_tested_again(cell: Callable, command: str, there: bool) -> None:
+    """A training tells from metrics.json that it is at its end; an evaluation writes into no finished folder."""
+    one = dataclasses.replace(cell("a"), command=command)
+    done_before(one)
+    one.config["probes"] = ["muted"]
+    player = Player()
+    ran([one], player)
+    assert bool(player.found) == there
 
 
 @pytest.mark.parametrize("other_succeeds", [True, False])

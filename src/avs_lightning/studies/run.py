@@ -179,8 +179,8 @@ class _Cells:
     def _start(self, cell: Cell) -> tuple[State, Job]:
         state = state_of(cell.folder)
         (cell.folder / "failed.json").unlink(missing_ok=True)
-        if is_damaged(cell.folder):
-            (cell.folder / "metrics.json").unlink()  # cut in the middle: tested again from the checkpoint
+        if is_damaged(cell.folder) or cell.command == "eval":  # made anew, and avs eval writes into no finished folder
+            (cell.folder / "metrics.json").unlink(missing_ok=True)
         write_config(cell)
         return state, self.executor.start(cell.folder, cell.command, cell.processes)
 
