@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -15,11 +17,13 @@ from omegaconf import OmegaConf
 from rich.table import Table
 
 from avs_lightning.data import ClipBatch
+from avs_lightning.data.metadata import SPLITS
 from avs_lightning.data.probes import chosen_probes
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.plan import State
 from avs_lightning.studies.run import all_scores, states_of
 from avs_lightning.studies.watching import spoken
+from avs_lightning.training.progress import read_progress
 from avs_lightning.training.train import build_method
 
 STEPS = 3
@@ -55,7 +59,7 @@ def estimate(cells: Sequence[Cell], slots: int) -> Table:
     for network, members in groups.items():
         speed = measure(largest(members).config, slots)
         seconds = [cell_seconds(cell, speed) for cell in members]
-        total += sum(seconds)
+        total += sum(time_left(cell, whole) for cell, whole in zip(members, seconds))
         steps = statistics.median(training_steps(cell) for cell in members)
         table.add_row(
             " ".join(network), str(len(members)), f"{1000 * speed.step:.0f} ms", f"{steps:,.0f}",
@@ -110,40 +114,71 @@ def measure(config: Mapping[str, Any], slots: int) -> Speed:
         torch.set_num_threads(threads)
 
 
+def time_left(cell: Cell, seconds: float) -> float:
+    """Return how many of its seconds a cell that was cut off still needs."""
+    progress = read_progress(cell.folder) or {}
+    return seconds * (1 - float(progress.get("fraction", 0.0)))
+
+
 def cell_seconds(cell: Cell, speed: Speed) -> float:
-    """Return the seconds that a cell takes: its training, its validations, its test with every sound."""
-    trainer, counts = cell.config["trainer"], clip_counts(cell)
-    epochs = int(trainer["max_epochs"])
-    sounds = 1 + len(chosen_probes(cell.config.get("probes"), cell.config.get("probe_sounds")))
-    evaluated = counts["val"] * epochs / int(trainer["check_val_every_n_epoch"])
-    evaluated += counts["test"] * sounds if cell.config.get("test", True) else 0
-    return training_steps(cell) * speed.step + evaluated * speed.eval_clip
+    """Return the seconds that a whole cell takes: its training, its validations, its test with every sound."""
+    batches = training_batches(cell)
+    epochs = training_steps(cell) / batches if batches else 0
+    evaluated = evaluated_clips(cell, "val") * epochs / int(cell.config["trainer"].get("check_val_every_n_epoch") or 1)
+    if cell.config.get("test", True):
+        sounds = chosen_probes(cell.config.get("probes"), cell.config.get("probe_sounds"))
+        evaluated += evaluated_clips(cell, "test") * (1 + len(sounds))
+    devices, nodes = cell.processes
+    return training_steps(cell) * speed.step + evaluated * speed.eval_clip / (devices * nodes)
 
 
 def training_steps(cell: Cell) -> int:
-    """Return a cell's training steps; several processes share the clips."""
-    trainer, (devices, nodes) = cell.config["trainer"], cell.processes
+    """Return a cell's training steps; `max_epochs` and `max_steps` may each be open, but not both."""
+    trainer = cell.config["trainer"]
+    epochs, most = (-1 if trainer.get(key) is None else int(trainer[key]) for key in ("max_epochs", "max_steps"))
+    steps = training_batches(cell) * epochs
+    return max(most, 0) if epochs < 0 else steps if most < 0 else min(steps, most)
+
+
+def training_batches(cell: Cell) -> int:
+    """Return the batches of an epoch; several processes share the clips."""
+    devices, nodes = cell.processes
     batches = math.ceil(clip_counts(cell)["train"] / (cell.config["data"]["batch_size"] * devices * nodes))
-    limit = trainer.get("limit_train_batches")
-    if isinstance(limit, float):
-        batches = int(batches * limit)
-    elif limit is not None:
-        batches = min(batches, int(limit))
-    steps = batches * int(trainer["max_epochs"])
-    most = int(trainer.get("max_steps") or -1)
-    return steps if most < 0 else min(steps, most)
+    return _limited(batches, cell.config["trainer"].get("limit_train_batches"))
+
+
+def evaluated_clips(cell: Cell, split: str) -> int:
+    """Return the clips of one validation or test."""
+    devices, nodes = cell.processes
+    clips, batch = clip_counts(cell)[split], cell.config["data"]["eval_batch_size"] * devices * nodes
+    return min(clips, batch * _limited(math.ceil(clips / batch), cell.config["trainer"].get(f"limit_{split}_batches")))
 
 
 def clip_counts(cell: Cell) -> dict[str, int]:
-    """Return the number of clips of each split, of a synthetic set also before it is written."""
-    data = dict(cell.config["data"])
+    """Return the number of clips of each split, of a synthetic set also before it is written.
+
+    Raises:
+        UserError: there is no data set.
+    """
+    return dict(_clip_counts(json.dumps(cell.config["data"], sort_keys=True)))
+
+
+@cache
+def _clip_counts(settings: str) -> tuple[tuple[str, int], ...]:
+    data = json.loads(settings)
     if "synthetic" in data:
-        counts = {split: int(data["synthetic"]["clips"].get(split, 0)) for split in ("train", "val", "test")}
+        counts = {split: int(data["synthetic"]["clips"].get(split, 0)) for split in SPLITS}
     else:
-        module = instantiate(data)
-        counts = {split: len(module.dataset(split)) for split in ("train", "val", "test")}
+        module = instantiate(data, _convert_="all")
+        counts = {split: len(module.dataset(split)) for split in SPLITS}
     limit = data.get("limit")
-    return {split: min(count, limit) if limit else count for split, count in counts.items()}
+    return tuple((split, min(count, limit) if limit else count) for split, count in counts.items())
+
+
+def _limited(batches: int, limit: float | None) -> int:
+    if limit is None:
+        return batches
+    return int(batches * limit) if isinstance(limit, float) else min(batches, limit)
 
 
 def random_batch(clips: int, size: int) -> ClipBatch:

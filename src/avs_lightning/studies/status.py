@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
-import pandas as pd
 from rich.table import Table
 
 from avs_lightning.errors import UserError
 from avs_lightning.reporting.report import Report, ReportRun, write_report
 from avs_lightning.studies.layout import Layout
-from avs_lightning.studies.plan import Plan, failure_of, state_of
+from avs_lightning.studies.plan import Plan, failure_of, is_damaged, read_metrics, state_of
 from avs_lightning.studies.published import published_table
 from avs_lightning.studies.results import cell_folder, facts_of, results_of, states_in
 from avs_lightning.studies.tables import StudyTable, build_table
@@ -53,13 +53,13 @@ def study_report(folder: Path, path: Path) -> Path:
     states, table = states_in(plan, runs), study_table(folder)
     shown = [
         ReportRun(
-            cell.name or cell.folder,
-            dict(cell.parameters),
-            cell.seed,
-            states[cell.signature],
-            cell_folder(cell, runs),
-            failure_of(cell_folder(cell, runs)),
-        )  # fmt: skip
+            name=cell.name or cell.folder,
+            parameters=dict(cell.parameters),
+            seed=cell.seed,
+            state=states[cell.signature],
+            folder=cell_folder(cell, runs),
+            note=failure_of(cell_folder(cell, runs)),
+        )
         for cell in plan.cells
     ]
     facts = {"protocol": table.layout.protocol, **facts_of(plan, runs)}
@@ -90,21 +90,19 @@ def status_table(folder: Path) -> Table:
     """
     plan, runs = Plan.load(folder), runs_of(folder)
     states = states_in(plan, runs)
-    counts = pd.Series(list(states.values())).value_counts()
-    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    told = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).most_common())
     table = Table(title=f"{plan.study}: {len(plan.cells)} cells, {told}", title_style="bold", header_style="bold")
     for column in ("cell", "seed", "state", "mIoU %", "run folder"):
         table.add_column(column, overflow="fold", justify="right" if "%" in column else "left")
-    scores = results_of(plan, runs).set_index("signature")
     for cell in plan.cells:
-        state = states[cell.signature]
-        known = cell.signature in scores.index and "miou_reference" in scores.columns
-        score = scores.loc[cell.signature, "miou_reference"] if known else float("nan")
+        state, folder_of_cell = states[cell.signature], cell_folder(cell, runs)
+        scores = (read_metrics(folder_of_cell) or {}).get("scores") or {}
+        score = scores.get("true", {}).get("miou_reference")
         table.add_row(
             cell.name + ("" if cell.in_table else " (others start from it)"),
             str(cell.seed),
-            state + _detail(cell_folder(cell, runs), state),
-            "" if pd.isna(score) else f"{100 * score:.2f}",
+            state + _detail(folder_of_cell, state),
+            "" if score is None else f"{100 * score:.2f}",
             cell.folder,
         )
     table.caption = f"protocol reference; planned {plan.planned}" + (
@@ -132,5 +130,7 @@ def written(path: Path, table: StudyTable, kind: str) -> Path:
 def _detail(folder: Path, state: str) -> str:
     if state == "failed":
         return f": {failure_of(folder)}"
+    if is_damaged(folder):
+        return ", metrics.json is damaged: the next run tests it again"
     progress = read_progress(folder)
     return f", {100 * progress['fraction']:.0f}% ({progress['phase']})" if state == "running" and progress else ""
