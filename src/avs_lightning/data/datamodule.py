@@ -96,28 +96,28 @@ class AVSDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[ClipBatch]:
         """Batches of training clips, in another order each epoch."""
-        return self._loader(self.dataset("train"), self.hparams["batch_size"], shuffle=True)
+        return self._loader(self.dataset("train"), self.hparams["batch_size"], shuffle=True, again=True)
 
     def val_dataloader(self) -> DataLoader[ClipBatch]:
         """Batches of val clips, in the order of the CSV."""
-        return self.eval_dataloader(self.dataset("val"))
+        return self._loader(self.dataset("val"), self.hparams["eval_batch_size"], shuffle=False, again=True)
 
     def test_dataloader(self) -> DataLoader[ClipBatch]:
         """Batches of test clips, in the order of the CSV."""
         return self.eval_dataloader(self.dataset("test"))
 
     def eval_dataloader(self, dataset: Dataset[Clip]) -> DataLoader[ClipBatch]:
-        """Batches of any clips, in their order."""
-        return self._loader(dataset, self.hparams["eval_batch_size"], shuffle=False)
+        """Batches of any clips, in their order; gone through once, so that no workers are kept."""
+        return self._loader(dataset, self.hparams["eval_batch_size"], shuffle=False, again=False)
 
-    def _loader(self, dataset: Dataset[Clip], batch_size: int, shuffle: bool) -> DataLoader[Any]:
+    def _loader(self, dataset: Dataset[Clip], batch_size: int, shuffle: bool, again: bool) -> DataLoader[Any]:
         hp: Any = self.hparams
         return DataLoader(
             dataset,
             batch_size=batch_size,
             sampler=clip_sampler(dataset, shuffle, seed=hp.seed),
             num_workers=hp.workers,
-            persistent_workers=hp.persistent_workers and hp.workers > 0,
+            persistent_workers=again and hp.persistent_workers and hp.workers > 0,
             pin_memory=torch.cuda.is_available() if hp.pin_memory == "auto" else hp.pin_memory,
             collate_fn=collate_clips,
             # It seeds the workers, and keeps the loader from drawing on the random stream of the model.
