@@ -14,8 +14,8 @@ def main(argv: list[str]) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="avs report",
-        description="Write one self-contained HTML file: the table, curves, cost against accuracy, clips with masks and "
-        "sound, what sets the cells apart. It opens from disk, without a network.",
+        description="Write one self-contained HTML file: the table, curves, cost against accuracy, clips with masks "
+        "and sound, what sets the cells apart. It opens from disk, without a network.",
     )
     parser.add_argument("name", help="a study or sweep that was run (avs study list), or the folder of a run")
     parser.add_argument("settings", nargs="*", help="data=VARIANT, paths.runs_dir=FOLDER", metavar="KEY=VALUE")

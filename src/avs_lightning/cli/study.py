@@ -1,12 +1,17 @@
 """`avs study run|status|table|list`."""
 
+from __future__ import annotations
+
 import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from avs_lightning.errors import UserError, near_matches
+
+if TYPE_CHECKING:
+    from avs_lightning.studies.study import Study
 
 USAGE = """avs study: run a study with a name, and set its table beside the paper's
 
@@ -23,6 +28,14 @@ USAGE = """avs study: run a study with a name, and set its table beside the pape
 KEY=VALUE are overrides for every cell, as for avs train (launcher=local, parallel or slurm; paths.runs_dir=FOLDER).
 NAME is one of the list, or the path of a study.yaml of your own."""
 FORMATS = ("md", "csv", "latex")
+NOT_FOR_ALL = {
+    "seed": "seeds=0,1,2 names those of the study",
+    "name": "each is named after what it trains",
+    "study": "the study has its name",
+    "resume": "the same command goes on with what was cut off",
+    "paths.output_dir": "each has its own folder; paths.runs_dir=FOLDER chooses where they all go",
+}
+"""Overrides that would be ignored or would make all cells one, and what to give instead."""
 
 
 def main(argv: list[str]) -> int:
@@ -56,7 +69,7 @@ def run(argv: list[str]) -> int:
     from avs_lightning.cli.hydra_app import CONFIG_MODULE, explained, set_up_hydra
     from avs_lightning.cli.sweep import compose, refuse_several_drivers
     from avs_lightning.studies.composing import Request
-    from avs_lightning.studies.session import Session, failures
+    from avs_lightning.studies.session import Session
 
     refuse_several_drivers()
     several_seeds = len(study.seeds) > 1
@@ -75,11 +88,7 @@ def run(argv: list[str]) -> int:
             session = Session.compose(requests, lambda given: compose("train", given), study=study, overrides=arguments)
     except Exception as error:
         raise explained(error, "train") from error
-    outcome = session.run()
-    if not session.dry_run:
-        session.show_results()
-    if error := failures(session, outcome):
-        raise error
+    session.conclude(session.run())
     return 0
 
 
@@ -95,10 +104,12 @@ def status(argv: list[str]) -> int:
 
 def table(argv: list[str]) -> int:
     """Print a study's table, or write it to a file."""
-    parser = argparse.ArgumentParser(prog="avs study table", add_help=False)
-    parser.add_argument("--format", choices=FORMATS)
+    parser = argparse.ArgumentParser(prog="avs study table", add_help=False, allow_abbrev=False)
+    parser.add_argument("--format")
     parser.add_argument("--output", type=Path)
     options, rest = parser.parse_known_args(argv)
+    if options.format and options.format not in FORMATS:
+        raise UserError(f"--format {options.format} is unknown; it is one of {', '.join(FORMATS)}")
     name, arguments = named(rest, "table")
     from avs_lightning.reporting.console import console
     from avs_lightning.studies.status import study_table, written
@@ -108,14 +119,17 @@ def table(argv: list[str]) -> int:
         kind = options.format or {".csv": "csv", ".tex": "latex"}.get(options.output.suffix, "md")
         console.print(f"The table is in {written(options.output, made, kind)}", soft_wrap=True)
     elif options.format:
-        print({"md": made.to_markdown, "csv": made.to_csv, "latex": made.to_latex}[options.format]())
+        print({"md": made.to_markdown, "csv": made.to_csv, "latex": made.to_latex}[options.format]().rstrip("\n"))
     else:
         console.print(made.to_rich())
     return 0
 
 
 def list_studies(argv: list[str]) -> int:
-    """Print the studies that there are, and what each asks."""
+    """Print the studies that there are, and what each asks; one that cannot be read says so."""
+    if argv:
+        raise UserError(f"avs study list takes nothing more, and {argv[0]!r} was given")
+    from rich.markup import escape
     from rich.table import Table
 
     from avs_lightning.reporting.console import console
@@ -123,11 +137,15 @@ def list_studies(argv: list[str]) -> int:
 
     shown = Table(title="Studies", title_style="bold", header_style="bold")
     for column in ("name", "asks", "cells x seeds", "data"):
-        shown.add_column(column)
+        shown.add_column(column, overflow="fold")
     for name, path in study_files().items():
-        study = read_study(str(path))
+        try:
+            study = read_study(str(path))
+        except UserError as error:
+            shown.add_row(name, f"[red]{escape(str(error))}", "", "")
+            continue
         cells = f"{len(list(study.points())) // len(study.seeds)} x {len(study.seeds)}"
-        shown.add_row(name, study.question.split("\n\n")[0], cells, ", ".join(study.variants))
+        shown.add_row(name, escape(" ".join(study.question.split("\n\n")[0].split())), cells, ", ".join(study.variants))
     console.print(shown)
     return 0
 
@@ -149,7 +167,7 @@ def named(argv: Sequence[str], action: str) -> tuple[str, list[str]]:
     return argv[0], list(argv[1:])
 
 
-def chosen_study(name: str, arguments: Sequence[str]) -> tuple[Any, list[str]]:
+def chosen_study(name: str, arguments: Sequence[str]) -> tuple[Study, list[str]]:
     """Read a study and apply `data=VARIANT`, `AXIS=VALUE,...` and `seeds=...`.
 
     Returns:
@@ -161,45 +179,54 @@ def chosen_study(name: str, arguments: Sequence[str]) -> tuple[Any, list[str]]:
     from avs_lightning.studies.study import narrowed, read_study
 
     given = dict(text.partition("=")[::2] for text in arguments)
+    for key, instead in NOT_FOR_ALL.items():
+        if key in given:
+            raise UserError(f"{key}={given[key]} cannot hold for every cell of a study: {instead}")
     study = read_study(name, given.get("data"))
-    axes = {axis: given[axis].strip("[]").split(",") for axis in study.axes if axis in given}
+    axes = {axis: listed(given[axis]) for axis in study.axes if axis in given}
     seeds = None
     if "seeds" in given:
-        texts = given["seeds"].strip("[]").split(",")
-        if not all(text.strip().isdigit() for text in texts):
+        texts = listed(given["seeds"])
+        if not all(text.isdigit() for text in texts):
             raise UserError(f"seeds={given['seeds']}: expected whole numbers, as seeds=0,1,2")
-        seeds = [int(text) for text in texts]
+        seeds = list(dict.fromkeys(map(int, texts)))
     own = {"data", "seeds", *axes}
     return narrowed(study, axes, seeds), [text for text in arguments if text.partition("=")[0] not in own]
 
 
+def listed(text: str) -> list[str]:
+    """Return the values in `a,b` or `[a, b]`."""
+    return [value.strip() for value in text.strip("[]").split(",")]
+
+
 def study_folder(name: str, arguments: Sequence[str]) -> Path:
-    """Find the folder of a study or sweep that was run.
+    """Find the folder of a study or sweep that was run: by its name, the path of its file, or its own path.
 
     Raises:
         UserError: it was never run here.
     """
     from avs_lightning.studies.plan import STUDIES
+    from avs_lightning.studies.study import study_files, study_name
 
     given = dict(text.partition("=")[::2] for text in arguments)
     unknown = [key for key in given if key not in ("data", "paths.runs_dir")]
     if unknown:
         raise UserError(f"{unknown[0]}=... means nothing here; data=VARIANT and paths.runs_dir=FOLDER do")
+    if (Path(name) / "plan.json").is_file():
+        return Path(name).resolve()
     runs = Path(given.get("paths.runs_dir") or os.environ.get("AVS_RUNS_DIR", "runs")).resolve()
-    root = runs / STUDIES
-    there = sorted(path.parent.name for path in root.glob("*/plan.json"))
-    short = Path(name).parent.name if name.endswith((".yaml", ".yml")) else Path(name).name
+    there = sorted(path.parent.name for path in (runs / STUDIES).glob("*/plan.json"))
+    short = study_name(Path(name)) if name.endswith((".yaml", ".yml")) else Path(name).name
     data = given.get("data")
-    wanted = [short, f"{short}-real"] if data in (None, "real") else [f"{short}-{data}"]
-    found = [folder for folder in wanted if folder in there]
-    if not found and data is None:
+    found = [short if data in (None, "real") else f"{short}-{data}"]
+    if found[0] not in there and data is None:
         found = [folder for folder in there if folder.startswith(f"{short}-")]
+    found = [folder for folder in found if folder in there]
     if len(found) == 1:
-        return root / found[0]
+        return runs / STUDIES / found[0]
     if found:
-        raise UserError(f"{short} was run on several kinds of data: {', '.join(found)}; name one, or give data=...")
-    from avs_lightning.studies.study import study_files
-
-    known = [*there, *study_files()]
-    never = f"; avs study run {short} runs it" if short in study_files() else near_matches(short, known)
-    raise UserError(f"no study {short!r} was run in {runs}{never}; there are {', '.join(there) or 'none'}")
+        raise UserError(f"several in {runs} begin with {short}: {', '.join(found)}; name one, or give data=...")
+    known = study_files()
+    again = f"; avs study run {name} runs it" if short in known else near_matches(short, [*there, *known])
+    wanted = f" with data={data}" if data else ""
+    raise UserError(f"no study {short!r} was run{wanted} in {runs}{again}; there are {', '.join(there) or 'none'}")

@@ -10,7 +10,8 @@ from avs_lightning.errors import UserError
 
 
 def main(argv: list[str]) -> int:
-    """Train; `resume=RUN_FOLDER` goes on with a run by its own configuration."""
+    """Train; `resume=RUN_FOLDER` goes on with a run by its own configuration, `--dry-run` is `dry_run=true`."""
+    argv = ["dry_run=true" if argument == "--dry-run" else argument for argument in argv]
     return run("train", without_plus(argv), task, prepare=with_resume)
 
 
