@@ -1,6 +1,7 @@
 """From overrides to cells: every study of the package, and the S4 cell that a start from S4 needs."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 import pytest
 from hydra import initialize_config_module
@@ -14,7 +15,7 @@ from avs_lightning.studies.plan import with_parents
 from avs_lightning.studies.study import read_study, study_files
 
 SMALL = ["data=synthetic_ms3", "encoder=resnet18", "fusion=stage4", "logger=csv"]
-Cells = dict[tuple[str, str], list[Cell]]
+KINDS = pytest.mark.parametrize("data", ["synthetic", pytest.param("real", marks=pytest.mark.slow)])
 
 
 @pytest.fixture
@@ -24,25 +25,17 @@ def compose() -> Iterator[Callable[[Sequence[str]], Composed]]:
         yield lambda overrides: sweep.compose("train", overrides)
 
 
-@pytest.fixture(scope="module")
-def studies() -> Cells:
-    """The cells of every study of the package, by its name and its data variant; of several seeds the first."""
-    found: Cells = {}
-    with pytest.MonkeyPatch.context() as patch:
-        for name in study_files():
-            for data in read_study(name).variants:
-                study = read_study(name, data)
-                points = [point for point in study.points() if point.seed == study.seeds[0]]
-                requests = [Request(" ".join(p.parameters.values()), p.parameters, p.overrides) for p in points]
-                set_up_hydra([text for request in requests for text in request.overrides])
-                with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
-                    sweep.compose("train", requests[0].overrides)  # checked; the others in half the time
-                    patch.setattr(sweep, "check_values", lambda config: None)
-                    found[name, data] = compose_cells(
-                        requests, lambda given: sweep.compose("train", given), study.folder_name
-                    )
-                    patch.undo()
-    return found
+@cache
+def cells_of(name: str, data: str) -> tuple[Cell, ...]:
+    """The cells of a study of the package; of several seeds the first."""
+    study = read_study(name, data)
+    points = [point for point in study.points() if point.seed == study.seeds[0]]
+    requests = [Request(" ".join(p.parameters.values()), p.parameters, p.overrides) for p in points]
+    set_up_hydra([text for request in requests for text in request.overrides])
+    with pytest.MonkeyPatch.context() as patch, initialize_config_module(CONFIG_MODULE, version_base="1.3"):
+        sweep.compose("train", requests[0].overrides)  # checked; the others in half the time
+        patch.setattr(sweep, "check_values", lambda config: None)
+        return tuple(compose_cells(requests, lambda given: sweep.compose("train", given), study.folder_name))
 
 
 def by(cells: Sequence[Cell], **values: str) -> set[str]:
@@ -50,16 +43,22 @@ def by(cells: Sequence[Cell], **values: str) -> set[str]:
     return {cell.signature for cell in cells if values.items() <= cell.parameters.items()}
 
 
-def test_every_study_composes_for_every_kind_of_data(studies: Cells) -> None:
-    assert {"table_a1", "table_a2", "seeds", "scope", "demo"} == {name for name, _ in studies}
-    for cells in studies.values():
-        assert len(with_parents(cells)) >= len(cells) > 1  # none twice
-        assert len({cell.folder for cell in cells}) == len(cells)
+@pytest.mark.slow
+def test_every_study_composes_for_every_kind_of_data() -> None:
+    assert {"table_a1", "table_a2", "seeds", "scope", "demo"} <= set(study_files())
+    signatures: dict[str, set[str]] = {}
+    for name in study_files():
+        for data in read_study(name).variants:
+            cells = cells_of(name, data)
+            assert len(with_parents(cells)) >= len(cells) > 1  # none twice
+            assert len({cell.folder for cell in cells}) == len(cells)
+            signatures.setdefault(data, set()).update(by(cells))
+    assert not signatures["real"] & signatures["synthetic"]
 
 
-@pytest.mark.parametrize("data", ["real", "synthetic"])
-def test_table_a1_has_28_cells_and_table_a2_8_and_the_4_they_start_from(studies: Cells, data: str) -> None:
-    a1, a2 = studies["table_a1", data], studies["table_a2", data]
+@KINDS
+def test_table_a1_has_28_cells_and_table_a2_8_and_the_4_they_start_from(data: str) -> None:
+    a1, a2 = cells_of("table_a1", data), cells_of("table_a2", data)
     assert len(a1) == len(with_parents(a1)) == 28
     assert len(a2) == 8
     parents = [cell for cell in with_parents(a2) if cell not in a2]
@@ -74,9 +73,9 @@ def test_table_a1_has_28_cells_and_table_a2_8_and_the_4_they_start_from(studies:
             assert [s4[key] for key in same] == [ms3[key] for key in same]
 
 
-@pytest.mark.parametrize("data", ["real", "synthetic"])
-def test_what_two_studies_ask_for_is_one_cell(studies: Cells, data: str) -> None:
-    a1, a2, seeds = (studies[name, data] for name in ("table_a1", "table_a2", "seeds"))
+@KINDS
+def test_what_two_studies_ask_for_is_one_cell(data: str) -> None:
+    a1, a2, seeds = (cells_of(name, data) for name in ("table_a1", "table_a2", "seeds"))
     scratch = by(a2, tpavi="with", init="scratch")
     assert scratch == by(a1, setting="ms3", stages="stages1234")
     assert len(scratch) == 2
@@ -84,16 +83,6 @@ def test_what_two_studies_ask_for_is_one_cell(studies: Cells, data: str) -> None
     assert parents == by(a1, setting="s4", stages="stages1234")
     assert by(seeds) == by(a2, init="scratch")
     assert {cell.folder for cell in a1} & {cell.folder for cell in with_parents(a2)}
-
-
-def test_real_and_synthetic_cells_share_nothing(studies: Cells) -> None:
-    real, synthetic = (
-        {cell.signature for (_, data), cells in studies.items() if data == kind for cell in cells}
-        for kind in ("real", "synthetic")
-    )
-    assert real
-    assert synthetic
-    assert not real & synthetic
 
 
 def test_two_cells_that_compute_the_same_are_refused_by_their_names(compose: Callable) -> None:
