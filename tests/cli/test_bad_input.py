@@ -157,3 +157,16 @@ def test_an_unexpected_error_keeps_its_stack(
     monkeypatch.setattr("avs_lightning.training.train.train", broken)
     with pytest.raises(ZeroDivisionError):
         avs("train", *tiny, f"paths.output_dir={tmp_path}/run")
+
+
+@pytest.mark.parametrize(
+    "started", [{"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2"}, {"SLURM_STEP_ID": "0", "SLURM_NTASKS": "2"}]
+)
+def test_ranks_that_would_not_share_a_folder(
+    avs: Callable, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, started: dict[str, str]
+) -> None:
+    for name, value in started.items():
+        monkeypatch.setenv(name, value)
+    ended = avs("train", *tiny, f"paths.runs_dir={tmp_path}/runs")
+    refused(ended, "one of 2 processes of torchrun or srun", "paths.output_dir=FOLDER")
+    assert not (tmp_path / "runs").exists()

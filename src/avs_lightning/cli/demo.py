@@ -66,9 +66,10 @@ def show(folder: Path) -> None:
     table.add_row("every object painted (perfect sight, no ears)", "", *_figures(sight))
     console.print(table)
     deaf, published, top = (100 * scores[name]["true"]["miou_frame"] for name in (labels["none"], labels["clip"], best))
+    seen = 100 * sight["miou_frame"]
     console.print(
         f"Best: {best}. Points of mIoU ahead of the deaf network: {top - deaf:+.1f} "
-        f"(TPAVI as published: {published - deaf:+.1f}); ahead of perfect sight: {top - 100 * sight['miou_frame']:+.1f}."
+        f"(TPAVI as published: {published - deaf:+.1f}); ahead of perfect sight: {top - seen:+.1f}."
     )
     console.print(f"Pictures, second by second: {folders[best] / 'pictures'}", soft_wrap=True)
 

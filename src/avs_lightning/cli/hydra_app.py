@@ -56,6 +56,7 @@ def run(
     def job(cfg: DictConfig) -> None:
         try:
             refuse_other_launchers(command)
+            refuse_folders_of_each_rank(argv)
             check_values(cfg)
             OmegaConf.resolve(cfg)
             cfg.paths.output_dir = str(Path(cfg.paths.output_dir).resolve())
@@ -88,6 +89,22 @@ def set_up_hydra(argv: Sequence[str]) -> None:
     register_launcher()
     offer_any_encoder(argv)
     keep_freed_memory()
+
+
+def refuse_folders_of_each_rank(argv: Sequence[str]) -> None:
+    """Processes that torchrun or srun has started compose a run each; by default its folder is named after the time.
+
+    Raises:
+        UserError: they would not share a folder.
+    """
+    ranks = max(int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("SLURM_NTASKS", "1")))
+    started = "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_STEP_ID" in os.environ
+    named = any(text.partition("=")[0] in ("paths.output_dir", "--config-path", "resume") for text in argv)
+    if started and ranks > 1 and not named:
+        raise UserError(
+            f"this is one of {ranks} processes of torchrun or srun, and each would make a run folder of its own: give "
+            "all the same one, paths.output_dir=FOLDER"
+        )
 
 
 def is_multirun(argv: Sequence[str]) -> bool:

@@ -67,7 +67,7 @@ class Sweep:
             overrides=list(config.hydra.overrides.task),
             name=self._session.name if self._session else None,
         )
-        self._outcome = outcome = session.run()
+        self._outcome = outcome = session.run(self._outcome.failed if self._outcome else None)
         return [
             result(job, session.best_score(cell) if cell.signature in outcome.done else None)
             for job, cell in list(zip(self.jobs, session.cells))[before:]
