@@ -17,26 +17,27 @@ SHOWN = 8
 
 
 def check_same_data(cells: Sequence[Cell]) -> None:
-    """See that real data is there for the cells to be trained, and is what those that are done were trained on.
+    """See that there is real data for the cells to be trained, and that those that are done were trained on it.
 
     A synthetic set is part of what a cell is known by; a real one is not, since it may lie anywhere.
 
     Raises:
-        UserError: there is no data set where a cell needs one; or another one than before, told with the cells.
+        UserError: there is data for none of the cells that are left (where some have theirs, only the others fail); or
+            it is another set than before, told with the cells.
     """
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         if "_target_" in cell.config.get("data", {}) and not is_synthetic(cell):
             groups.setdefault(json.dumps(cell.config["data"], sort_keys=True), []).append(cell)
     other: dict[str, list[str]] = {}
+    missing: dict[str, UserError] = {}
     for group in groups.values():
         data = data_of(group[0])
         try:
             data.check()
-        except UserError:
-            if all(state_of(cell.folder) == State.DONE for cell in group):
-                continue  # results without their data: a table can be made of them
-            raise
+        except UserError as error:
+            missing |= {cell.signature: error for cell in group}
+            continue
         known = [(cell, found) for cell in group if (found := (read_metrics(cell.folder) or {}).get("fingerprint"))]
         present = dataset_fingerprint(data) if known else ""
         for cell, fingerprint in known:
@@ -44,6 +45,9 @@ def check_same_data(cells: Sequence[Cell]) -> None:
                 where = f"data.root={cell.config['data']['root']} (fingerprint {present})"
                 line = f"  {cell.name}: fingerprint {fingerprint}, in {cell.folder}"
                 other.setdefault(where, []).append(line)
+    left = [cell for cell in cells if state_of(cell.folder) != State.DONE]
+    if left and all(cell.signature in missing for cell in left):
+        raise missing[left[0].signature]
     if other:
         lines = [line for found in other.values() for line in found]
         more = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []

@@ -109,14 +109,14 @@ def build_method(cfg: DictConfig, fresh: bool = True) -> SegmentationMethod:
 
 
 def dry_run(method: SegmentationMethod, datamodule: pl.LightningDataModule) -> dict[str, Any]:
-    """Run one training batch through network and loss; train nothing, write nothing."""
+    """Run one training batch through network and loss; train nothing, make no run folder (a synthetic set is drawn)."""
     datamodule.prepare_data()
     datamodule.setup("fit")
     batch = next(iter(datamodule.train_dataloader()))
     with torch.no_grad():
         terms = method.losses(method.eval()(batch), batch)
     console.print(f"One batch: {len(batch)} clips, " + ", ".join(f"{k} {v.item():.4f}" for k, v in terms.items()))
-    console.print("Dry run: nothing was trained or written.")
+    console.print("Dry run: nothing was trained, and no run folder was made.")
     return {}
 
 
