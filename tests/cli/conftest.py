@@ -73,7 +73,7 @@ def begin() -> Callable[..., subprocess.Popen[str]]:
     return start
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def swept(begin: Callable, smallest: list[str], tmp_path_factory: pytest.TempPathFactory) -> Swept:
     """A sweep of two cells, fusion none and stage4, that has run; read only, see `copied`."""
     folder = tmp_path_factory.mktemp("swept")

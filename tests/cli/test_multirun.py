@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from avs_lightning.cli.sweep import sweep_requests
+
 NEW = "starts: "
 
 
@@ -80,7 +82,7 @@ def test_a_larger_grid_runs_what_is_new_and_a_failure_leaves_the_others(avs: Cal
 
     again = avs(*extended, *batches)
     assert "1 done, 1 failed" in again.out
-    assert "failed: method.loss.avm=nosuch is unknown" in " ".join(again.out.replace("│", " ").split())
+    assert "failed: failed before, is tried again" in again.out
 
 
 def test_a_failed_parent_blocks_its_children_only(avs: Callable, copied) -> None:
@@ -210,6 +212,15 @@ def test_slurm_that_is_not_there(
     assert ended.code == 1
     assert ended.err.count("\n") == 1
     assert "launcher=slurm: sbatch, srun, squeue, scancel cannot be found" in ended.err
+
+
+def test_seeds_are_repetitions_and_no_axis() -> None:
+    jobs = [["data=ms3", f"fusion={fusion}", f"seed={seed}"] for fusion in ("none", "stage4") for seed in (1, 2)]
+    requests = sweep_requests(jobs)
+    assert [request.name for request in requests][:2] == ["fusion=none seed=1", "fusion=none seed=2"]
+    assert [request.parameters for request in requests] == [{"fusion": f} for f in ("none", "none", "stage4", "stage4")]
+    (alone,) = sweep_requests([["data=ms3", "seed=1"]])
+    assert (alone.name, alone.parameters) == ("", {})
 
 
 def test_torchrun_is_refused(

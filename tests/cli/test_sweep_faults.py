@@ -242,16 +242,17 @@ def test_a_sweep_over_devices_trains_each_with_as_many(begin: Callable, smallest
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of thirty megabytes."""
+    """A file system of a hundred megabytes."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=30m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("only root can mount a small disk")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up(begin: Callable, swept, small_disk: Path, tmp_path: Path) -> None:
     """The sweep ends at the first cell that finds no room; what was done is kept, and the same command goes on."""
     runs = small_disk / "runs"

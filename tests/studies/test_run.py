@@ -150,6 +150,16 @@ def test_a_failure_blocks_what_starts_from_it_and_nothing_else(cell: Callable) -
     assert not failure_of(parent.folder)
 
 
+def test_what_this_command_has_tried_is_not_tried_again(cell: Callable) -> None:
+    """An optimising sweeper asks for batch after batch; a failed trial is not paid for with each."""
+    parent = cell("parent")
+    cells = [parent, cell("child", parent), cell("later")]
+    player = Player()
+    outcome = run_cells(cells, player, all_scores, Watcher(), {parent.signature: "no luck"})
+    assert outcome == Outcome({"signature-later"}, {parent.signature: "no luck"}, {"signature-child": "parent"})
+    assert player.log == ["start later", "end later"]
+
+
 def test_an_end_without_results_is_a_failure(cell: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Played, "poll", lambda self: 0)
     outcome = ran([cell("a")], Player())
@@ -194,7 +204,7 @@ def test_a_cell_in_other_hands_is_waited_for(cell: Callable, other_succeeds: boo
     assert claim(cells[0].folder) is None
     assert states_of(cells, all_scores)["signature-a"] == State.RUNNING
     player, notes, outcomes = Player(), Notes(), []
-    second = threading.Thread(target=lambda: outcomes.append(run._Cells(cells, player, all_scores, notes)))
+    second = threading.Thread(target=lambda: outcomes.append(run._Cells(cells, player, all_scores, notes, {})))
     second.start()
     second.join()
     study = outcomes[0]

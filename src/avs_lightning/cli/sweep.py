@@ -105,12 +105,13 @@ def register() -> None:
 
 
 def sweep_requests(jobs: Sequence[Sequence[str]], prepare: Prepare = list) -> list[Request]:
-    """Name each job by the overrides that not all of them share."""
+    """Name each job by the overrides that not all of them share; a seed is no axis of a table, but a repetition."""
     shared = set.intersection(*map(set, jobs))
     requests = []
     for overrides in jobs:
         own = [text for text in overrides if text not in shared]
         parameters = dict(text.lstrip("+~").partition("=")[::2] for text in own)
+        parameters.pop("seed", None)
         requests.append(Request(" ".join(own), parameters, prepare(list(overrides))))
     return requests
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,7 +71,13 @@ def states_of(cells: Sequence[Cell], finished: Finished) -> dict[str, State]:
     return states
 
 
-def run_cells(cells: Sequence[Cell], executor: Executor, finished: Finished, watcher: Watcher) -> Outcome:
+def run_cells(
+    cells: Sequence[Cell],
+    executor: Executor,
+    finished: Finished,
+    watcher: Watcher,
+    failed: Mapping[str, str] | None = None,
+) -> Outcome:
     """Run every cell that is not done; a cell whose parent has failed is blocked, the others go on.
 
     A cell that another command has in hand is waited for, and its results are taken. When a disk is full, no more
@@ -82,11 +88,12 @@ def run_cells(cells: Sequence[Cell], executor: Executor, finished: Finished, wat
         executor: where they run.
         finished: says whether a cell's metrics.json has all that is asked for.
         watcher: told what happens.
+        failed: signatures, with the reasons, of cells that this command has tried already.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; the running cells have been stopped.
     """
-    running = _Cells(cells, executor, finished, watcher)
+    running = _Cells(cells, executor, finished, watcher, failed or {})
     with _sigterm_as_interrupt():
         try:
             while running.advance():
@@ -104,20 +111,29 @@ def all_scores(cell: Cell) -> bool:
     if cell.command == "train" and not cell.config.get("test", True):
         return True
     asked = chosen_probes(cell.config.get("probes"), cell.config.get("probe_sounds"))
-    return {"true", *asked} <= set(metrics.get("scores", {}))
+    return {"true", *asked} <= set(metrics.get("scores") or {})
 
 
 class _Cells:
     """The cells of one `run_cells`: those that wait, those that run, and what has become of the others."""
 
-    def __init__(self, cells: Sequence[Cell], executor: Executor, finished: Finished, watcher: Watcher) -> None:
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        executor: Executor,
+        finished: Finished,
+        watcher: Watcher,
+        failed: Mapping[str, str],
+    ) -> None:
         self.executor, self.finished, self.watcher = executor, finished, watcher
         self.outcome = Outcome()
         self._running: dict[str, tuple[Cell, Job, FileLock]] = {}
         self._waiting: list[Cell] = []
         self._held: set[str] = set()
         for cell in cells:
-            if finished(cell) and not is_claimed(cell.folder):
+            if cell.signature in failed:
+                self.outcome.failed[cell.signature] = failed[cell.signature]
+            elif finished(cell) and not is_claimed(cell.folder):
                 self._done(cell)
             else:
                 self._waiting.append(cell)

@@ -12,6 +12,7 @@ from typing import Any
 
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.reporting.console import console
+from avs_lightning.studies.cell_data import check_same_data
 from avs_lightning.studies.cells import STORE, Cell
 from avs_lightning.studies.cells_table import cells_table
 from avs_lightning.studies.composing import Compose, Request, compose_cells
@@ -98,8 +99,11 @@ class Session:
         """The study's own folder."""
         return self.runs / STUDIES / self.name
 
-    def run(self) -> Outcome:
+    def run(self, failed: Mapping[str, str] | None = None) -> Outcome:
         """Run what is not done, and say first what that is.
+
+        Args:
+            failed: signatures, with the reasons, of cells that this command has tried already.
 
         Raises:
             UserError: nothing could be begun: the launcher's settings, other code, another command, a full disk.
@@ -113,12 +117,13 @@ class Session:
             return Outcome()
         with _explained(self.folder), locked_study(self.folder):
             kept = settle_other_code(self.everything, str(self.launcher.get("other_code", "refuse")))
+            check_same_data(self.everything)
             self.plan().save(self.folder)
             if self._tell_states(kept) == {State.DONE}:
                 console.print("Nothing to run: every cell is done.")
             try:
                 with watcher_for(self.everything) as watcher:
-                    return run_cells(self.everything, executor, all_scores, watcher)
+                    return run_cells(self.everything, executor, all_scores, watcher, failed)
             except KeyboardInterrupt as stop:
                 raise KeyboardInterrupt(
                     f"{self.name} was stopped, its running cells too; the same command goes on from here "
