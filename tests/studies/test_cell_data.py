@@ -69,7 +69,7 @@ def test_missing_data_is_told_once_where_a_cell_needs_it(
     check_same_data([done])  # results alone are enough for a table
     with pytest.raises(UserError, match="gone"):
         check_same_data([done, cell("new", None, gone)])
-    check_same_data([cell("new", None, gone), cell("other", None, tiny_ms3)])  # the first fails, the other goes on
+    check_same_data([cell("without", None, gone), cell("with", None, tiny_ms3)])  # the first fails, the other goes on
 
 
 def test_drawn_clips_and_cells_of_before_fingerprints_are_left_alone(cell: Callable[..., Cell], tmp_path: Path) -> None:
