@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
@@ -100,8 +101,7 @@ class Bars(Lines):
         fractions = 0.0
         for cell in running:
             fractions += (fraction := _fraction(cell))
-            seen = read_progress(cell.folder)
-            phase = f"{seen['phase']}, epoch {seen['epoch']}/{seen['epochs']}" if seen else "starting"
+            phase = _phase(read_progress(cell.folder))
             self.progress.update(self._tasks[cell.signature], completed=round(100 * fraction), left=phase)
         left = seconds_left(self.total, self.settled + fractions, self._before, now - self._begun)
         told = "" if left is None else f"about {spoken(left)} left"
@@ -141,6 +141,12 @@ def spoken(seconds: float) -> str:
 
 def _fraction(cell: Cell) -> float:
     return float((read_progress(cell.folder) or {}).get("fraction", 0.0))
+
+
+def _phase(seen: dict[str, Any] | None) -> str:
+    if seen is None:
+        return "starting"
+    return f"train, epoch {seen['epoch'] + 1}/{seen['epochs']}" if seen["phase"] == "train" else str(seen["phase"])
 
 
 def _name(cell: Cell) -> str:
