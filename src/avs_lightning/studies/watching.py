@@ -146,7 +146,10 @@ def _fraction(cell: Cell) -> float:
 def _phase(seen: dict[str, Any] | None) -> str:
     if seen is None:
         return "starting"
-    return f"train, epoch {seen['epoch'] + 1}/{seen['epochs']}" if seen["phase"] == "train" else str(seen["phase"])
+    if seen["phase"] != "train":
+        return str(seen["phase"])
+    of = f"/{seen['epochs']}" if (seen["epochs"] or -1) > 0 else ""  # trainer.max_steps alone may end it
+    return f"train, epoch {seen['epoch'] + 1}{of}"
 
 
 def _name(cell: Cell) -> str:
