@@ -24,9 +24,9 @@ from avs_lightning.cli.sweep import CellLauncher, Sweep
 from avs_lightning.cli.sweep import register as register_launcher
 from avs_lightning.cli.values import check_values
 from avs_lightning.errors import UserError, near_matches
+from avs_lightning.studies.processes import FROM_RUN_FOLDER
 
 CONFIG_MODULE = "avs_lightning.conf"
-FROM_RUN_FOLDER = ["hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none"]
 
 
 def run(
