@@ -154,6 +154,15 @@ def scores_in() -> Callable[[Path], dict[str, dict[str, float]]]:
     return read
 
 
+@pytest.fixture
+def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A home without W&B's key; returns where its .netrc would be."""
+    for name in [name for name in os.environ if name.startswith("WANDB_") or name == "NETRC"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path / ".netrc"
+
+
 @contextmanager
 def _as_process() -> Iterator[None]:
     """Undo what a command changes for its process."""

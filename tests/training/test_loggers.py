@@ -1,21 +1,11 @@
 """The loggers of a run: W&B ends with it, leaves nothing where it is not wanted, and says why it cannot start."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 OFFLINE = ["logger=wandb", "logger.wandb.mode=offline", "trainer.max_epochs=1", "probes=null"]
-
-
-@pytest.fixture
-def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A home without W&B's key; returns where its .netrc would be."""
-    for name in [name for name in os.environ if name.startswith("WANDB_") or name == "NETRC"]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path / ".netrc"
 
 
 def test_two_runs_in_one_process_are_two_wandb_runs(

@@ -1,7 +1,6 @@
 """W&B: when it is used, under which id it goes on, and what its offline files hold, as W&B's own reader finds it."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,15 +14,6 @@ from omegaconf import OmegaConf
 from avs_lightning.errors import UserError
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.wandb_run import has_key, start_wandb, wandb_mode
-
-
-@pytest.fixture
-def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A home without W&B's key; returns where its .netrc would be."""
-    for name in [name for name in os.environ if name.startswith("WANDB_") or name == "NETRC"]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path / ".netrc"
 
 
 def test_without_a_key_it_is_offline(no_key: Path) -> None:
