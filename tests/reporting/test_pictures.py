@@ -9,7 +9,7 @@ from PIL import Image
 
 from avs_lightning.data import ClipBatch
 from avs_lightning.methods import AVSMethod
-from avs_lightning.reporting.pictures import as_rgb, draw_clip, overlay, predict
+from avs_lightning.reporting.pictures import GAP, MARGIN, TILE, as_rgb, draw_clip, overlay, predict
 from avs_lightning.reporting.tables import empty_batch
 
 
@@ -27,9 +27,20 @@ def test_a_clip_is_drawn_second_by_second(batch: ClipBatch, tmp_path: Path) -> N
     draw_clip(batch, shown, tmp_path / "a.png")
     draw_clip(batch, {"prediction": shown["prediction"]}, tmp_path / "b.png")
     whole, less = (Image.open(tmp_path / name) for name in ("a.png", "b.png"))
-    assert whole.width == less.width == round(100 * (1.9 * 5 + 0.8))
-    assert whole.height == round(100 * (1.95 * 5 + 0.4))
-    assert less.height == round(100 * (1.95 * 4 + 0.4))  # a row fewer
+    row = TILE + GAP
+    assert whole.size == (MARGIN + 5 * row, 2 * MARGIN + 5 * row)
+    assert less.size == (whole.width, whole.height - row)
+
+
+def test_each_second_stands_in_its_column(batch: ClipBatch, tmp_path: Path) -> None:
+    shown = torch.zeros(5, 32, 32)
+    shown[3] = 1
+    draw_clip(batch, {"prediction": shown}, tmp_path / "a.png")
+    pixels = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).astype(int)
+    row = pixels[2 * MARGIN + 3 * (TILE + GAP) + TILE // 4]
+    red = [row[MARGIN + second * (TILE + GAP) + TILE // 4][0] for second in range(5)]
+    assert np.argmax(red) == 3
+    assert len(set(red[:3] + red[4:])) == 1
 
 
 def test_masks_tint_and_darken() -> None:

@@ -17,6 +17,9 @@ from avs_lightning.data.probes import mute
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.reporting.wandb_media import clip_media
 
+TILE, GAP, MARGIN, DPI = 160, 8, 24, 100  # pixels, and their number an inch
+TRUTH, PREDICTION = (0.1, 0.9, 0.3), (1.0, 0.35, 0.1)
+
 
 class ClipPictures(Callback):
     """Draws fixed, evenly spread clips of a split to the run's folder and to W&B.
@@ -83,37 +86,44 @@ def draw_clip(batch: ClipBatch, predictions: dict[str, Tensor], path: Path) -> N
     from matplotlib.figure import Figure
 
     images = as_rgb(batch.images[0])
-    truth, labelled = batch.masks[0, :, 0] > 0.5, batch.labelled[0]
-    rows = ["frame", "log-mel", "ground truth", *predictions]
-    frames = images.shape[0]
-    figure = Figure(figsize=(1.9 * frames + 0.8, 1.95 * len(rows) + 0.4), layout="constrained")
-    axes = figure.subplots(len(rows), frames, squeeze=False)
-    levels = batch.log_mel.min().item(), batch.log_mel.max().item()
-    for second in range(frames):
-        axes[0, second].imshow(images[second])
-        axes[0, second].set_title(f"second {second + 1}", fontsize=9)
-        axes[1, second].imshow(
-            batch.log_mel[0, second, 0].cpu().numpy().T,
-            origin="lower",
-            aspect="auto",
-            cmap="magma",
-            vmin=levels[0],
-            vmax=levels[1] + 1e-6,
-        )
-        shown = truth[second] if labelled[second] else None
-        axes[2, second].imshow(overlay(images[second], shown, (0.1, 0.9, 0.3)))
-        if shown is None:
-            axes[2, second].text(0.5, 0.5, "no label", transform=axes[2, second].transAxes, ha="center", color="white")
-        for row, probabilities in enumerate(predictions.values(), start=3):
-            axes[row, second].imshow(overlay(images[second], probabilities[second] > 0.5, (1.0, 0.35, 0.1)))
-    for row, label in enumerate(rows):
-        axes[row, 0].set_ylabel(label, fontsize=10)
-    for axis in axes.flat:
-        axis.set(xticks=[], yticks=[])
+    masks: dict[str, list[Tensor | None]] = {"ground truth": ground_truth(batch)}
+    masks |= {name: list(probabilities > 0.5) for name, probabilities in predictions.items()}
+    rows = ["frame", "log-mel", *masks]
+    width, height = MARGIN + len(images) * (TILE + GAP), 2 * MARGIN + len(rows) * (TILE + GAP)
+    figure = Figure(figsize=(width / DPI, height / DPI))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))  # in pixels: laying out axes takes a second
+    axes.set_axis_off()
+
+    def show(row: int, second: int, picture: np.ndarray, text: str = "", **options: Any) -> None:
+        x, y = MARGIN + second * (TILE + GAP), 2 * MARGIN + row * (TILE + GAP)
+        axes.imshow(picture, extent=(x, x + TILE, y + TILE, y), aspect="auto", **options)
+        axes.text(x + TILE / 2, y + TILE / 2, text, color="white", ha="center", va="center", fontsize=10)
+
+    patches = batch.log_mel[0, :, 0].cpu().numpy()
+    colours = {"cmap": "magma", "vmin": patches.min(), "vmax": patches.max() + 1e-6}
+    for second, image in enumerate(images):
+        x = MARGIN + second * (TILE + GAP) + TILE / 2
+        axes.text(x, 1.7 * MARGIN, f"second {second + 1}", ha="center", va="center", fontsize=9)
+        show(0, second, image)
+        show(1, second, patches[second].T[::-1], **colours)
+        for row, (name, shown) in enumerate(masks.items(), start=2):
+            mask, is_truth = shown[second], name == "ground truth"
+            text = "no label" if mask is None else "silent" if is_truth and not mask.any() else ""
+            show(row, second, overlay(image, mask, TRUTH if is_truth else PREDICTION), text)
+    for row, name in enumerate(rows):
+        y = 2 * MARGIN + row * (TILE + GAP) + TILE / 2
+        axes.text(MARGIN / 2, y, name, rotation=90, ha="center", va="center", fontsize=10)
     title = batch.ids[0] + (f" ({batch.categories[0]})" if batch.categories[0] else "")
-    figure.suptitle(title, fontsize=10)
+    axes.text(width / 2, 0.7 * MARGIN, title, ha="center", va="center", fontsize=10, parse_math=False)
+    axes.set(xlim=(0, width), ylim=(height, 0))
     FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=DPI)
+
+
+def ground_truth(batch: ClipBatch) -> list[Tensor | None]:
+    """Return the mask [H, W] of each second of a batch of one clip, None where it carries no label."""
+    masks, labelled = batch.masks[0, :, 0] > 0.5, batch.labelled[0]
+    return [mask if known else None for mask, known in zip(masks, labelled)]
 
 
 def as_rgb(images: Tensor) -> np.ndarray:
