@@ -53,3 +53,15 @@ def test_seconds_are_each_frames_own() -> None:
     frame = logits[clip, None, second, None], masks[clip, None, second, None]
     assert seconds[clip, second].item() == pytest.approx(mean_iou(*frame, "frame").item())
     torch.testing.assert_close(seconds.nanmean(1), scores.per_clip().miou, equal_nan=True)
+
+
+def test_what_a_clip_scores_where_it_sounds() -> None:
+    logits, masks, labelled = clips()
+    scores = SegmentationScores()
+    scores.update(logits, masks, labelled)
+    table = scores.per_clip()
+    sounds = labelled & masks.bool().flatten(2).any(2)
+    assert torch.equal(table.sounding, sounds)
+    assert table.miou_sounding[2].isnan()  # nothing sounds
+    expected = torch.where(sounds, table.seconds, torch.nan).nanmean(1)
+    torch.testing.assert_close(table.miou_sounding, expected, equal_nan=True)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from avs_lightning.data import ClipBatch, MultiSourceDataset, collate_clips
 from avs_lightning.methods import SegmentationMethod
+from avs_lightning.metrics import ClipScores
 from avs_lightning.models import NetworkOutput
 from avs_lightning.reporting.clip_records import ClipRecords, choose_clips
 
@@ -44,7 +45,7 @@ def record(folder: Path, dataset: Any, count: int, first: bool = True) -> None:
     for index in range(len(dataset)):
         method.test_step(collate_clips([dataset[index]]), index)
     method.clip_scores["test"] = method.test_scores["test"].per_clip()
-    records = ClipRecords(folder, count, seed=3)
+    records = ClipRecords(folder, count)
     precision = SimpleNamespace(forward_context=nullcontext)
     loaders = [SimpleNamespace(dataset=dataset), SimpleNamespace(dataset=None)]
     trainer: Any = SimpleNamespace(is_global_zero=first, test_dataloaders=loaders, precision_plugin=precision)
@@ -74,8 +75,9 @@ def test_the_files_show_what_was_scored(dataset: MultiSourceDataset, tmp_path: P
     entries = json.loads((folder / "index.json").read_text())
     ranked = sorted(rows, key=lambda name: float(rows[name]["miou"]))
     assert [e["id"] for e in entries[:4]] == [*ranked[:2], *ranked[:-3:-1]]
-    assert [e["why"] for e in entries] == ["worst", "worst", "best", "best", "random", "random"]
-    assert len({e["id"] for e in entries}) == 6
+    assert [e["why"] for e in entries[:4]] == ["worst", "worst", "best", "best"]
+    assert {row["sounding_seconds"] for row in rows.values()} == {"5"}
+    assert len({e["id"] for e in entries}) == len(entries)
     assert {path.name for path in folder.iterdir()} - {"index.json"} == {
         name for e in entries for kind in ("frames", "truth", "prediction", "muted") for name in e[kind]
     } | {e["sound"] for e in entries}
@@ -158,20 +160,43 @@ def test_the_first_process_writes(dataset: MultiSourceDataset, tmp_path: Path) -
     assert not (tmp_path / "clips.csv").exists()
 
 
-@pytest.mark.parametrize("clips, worst, best, others", [(1, 1, 0, 0), (3, 1, 1, 1), (5, 2, 2, 1), (12, 4, 4, 4)])
-def test_few_clips_are_shared_out(clips: int, worst: int, best: int, others: int) -> None:
-    chosen = choose_clips(torch.linspace(0, 1, clips), 4, seed=0)
-    assert [list(chosen.values()).count(why) for why in ("worst", "best", "random")] == [worst, best, others]
+def scores_of(sounding: Tensor, ious: Tensor) -> ClipScores:
+    """Scores [n] of clips of two seconds, of which the first sounds where `sounding` [n], the second never."""
+    sounds = torch.stack([sounding, torch.zeros_like(sounding)], 1)
+    miou_sounding = ious.masked_fill(~sounding, torch.nan)
+    filled = ious.clone()
+    return ClipScores(
+        torch.arange(len(ious)), sounds, filled, miou_sounding, filled, filled, ious[:, None].repeat(1, 2)
+    )
 
 
-def test_the_seed_draws_the_random_ones_and_unlabelled_clips_are_left_out() -> None:
-    miou = torch.linspace(0, 1, 40)
-    miou[::2] = torch.nan
-    draws = [choose_clips(miou, 4, seed) for seed in (0, 0, 1)]
-    assert draws[0] == draws[1] != draws[2]
-    for chosen in draws:
-        assert len(chosen) == 12
-        assert [row for row, why in chosen.items() if why == "worst"] == [1, 3, 5, 7]
-        assert [row for row, why in chosen.items() if why == "best"] == [39, 37, 35, 33]
-        assert not any(miou[row].isnan() for row in chosen)
-    assert choose_clips(torch.full((3,), torch.nan), 4, 0) == {}
+@pytest.mark.parametrize("clips, worst, best", [(1, 1, 0), (3, 1, 1), (5, 2, 2), (12, 4, 4)])
+def test_few_clips_are_shared_out(clips: int, worst: int, best: int) -> None:
+    chosen = list(choose_clips(scores_of(torch.ones(clips).bool(), torch.linspace(0, 1, clips)), 4).values())
+    assert [chosen.count(why) for why in ("worst", "best")] == [worst, best]
+    assert len(chosen) == min(clips, worst + best + chosen.count("random"))
+    assert chosen.count("random") <= 4
+
+
+def test_clips_in_which_nothing_sounds_are_ranked_apart() -> None:
+    sounding = torch.arange(40) % 2 == 1
+    scores = scores_of(sounding, torch.linspace(0, 1, 40))
+    chosen = choose_clips(scores, 4)
+    kinds = {kind: [row for row, why in chosen.items() if why == kind] for kind in ("worst", "best", "silent")}
+    assert kinds == {"worst": [1, 3, 5, 7], "best": [39, 37, 35, 33], "silent": [0, 2, 4, 6]}
+    assert all(row % 2 for row, why in chosen.items() if why == "random")
+
+
+def test_staying_dark_while_most_is_silent_is_not_best() -> None:
+    """A clip that sounds for one second in five scores 80 % without a single sounding pixel found."""
+    scores = scores_of(torch.ones(6).bool(), torch.tensor([0.0, 0.1, 0.2, 0.3, 0.4, 0.5]))
+    scores.miou[0] = 0.8
+    chosen = choose_clips(scores, 1)
+    assert (chosen[0], chosen[5]) == ("worst", "best")
+
+
+def test_every_run_over_the_same_clips_keeps_the_same_random_ones() -> None:
+    everything = torch.ones(60).bool()
+    runs = [choose_clips(scores_of(everything, torch.rand(60)), 4) for _ in range(5)]
+    assert len(set.intersection(*(set(chosen) for chosen in runs))) >= 4
+    assert len(choose_clips(scores_of(everything, torch.full((60,), torch.nan)), 4)) == 0

@@ -84,16 +84,28 @@ def test_a_clip_has_masks_of_every_second_and_its_sound(batch: ClipBatch) -> Non
 def test_the_table_of_clips_shows_frames_masks_and_sound(run_folder: Path) -> None:
     clips = json.loads((run_folder / "clips" / "index.json").read_text())
     table = clip_table(run_folder / "clips", [*clips, {**clips[0], "id": "silent", "sound": None}])
-    assert table.columns == ["id", "category", "why", "mIoU", "F", "FPR", "second 1", "second 2", "sound"]
+    about = ["id", "category", "why", "silent seconds", "mIoU", "mIoU where it sounds", "F", "FPR"]
+    assert table.columns == [*about, "second 1", "second 2", "sound"]
     shown, silent = table.data
-    assert shown[:6] == ["07", "", "worst", 0.25, 0.5, 0.1]
-    assert set(shown[6]._masks) == {"ground truth", "prediction", "muted"}
-    assert set(shown[7]._masks) == {"prediction", "muted"}
-    mask = np.asarray(Image.open(shown[6]._masks["prediction"]._path))
+    assert shown[:8] == ["07", "", "worst", 0, 0.25, None, 0.5, 0.1]
+    assert set(shown[8]._masks) == {"ground truth", "prediction", "muted"}
+    assert set(shown[9]._masks) == {"prediction", "muted"}
+    mask = np.asarray(Image.open(shown[8]._masks["prediction"]._path))
     assert mask.shape == (8, 16)
     assert set(mask.flat) == {1}  # the class "sounding", not white
-    assert type(shown[8]).__name__ == "Audio"
-    assert silent[8] is None
+    assert type(shown[10]).__name__ == "Audio"
+    assert silent[10] is None
+
+
+def test_frames_in_which_nothing_sounds_say_so(batch: ClipBatch, run_folder: Path) -> None:
+    batch.masks[0, 0] = 0
+    panel = clip_media(batch, {}, "key")["key"]
+    assert ["nothing sounds" in image._caption for image in panel] == [True] + [False] * 4  # those have no label
+    clips = json.loads((run_folder / "clips" / "index.json").read_text())
+    Image.new("1", (16, 8)).save(run_folder / "clips" / clips[0]["truth"][0])
+    ((*about, first, second, _),) = clip_table(run_folder / "clips", clips).data
+    assert about[3] == 1
+    assert (first._caption, second._caption) == ("nothing sounds", None)
 
 
 def test_all_clips_keep_their_names_and_gaps(run_folder: Path) -> None:

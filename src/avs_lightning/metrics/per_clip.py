@@ -17,14 +17,18 @@ class ClipScores:
 
     Attributes:
         indices: [n] int64, the clips' positions in the data set.
-        miou: [n], mean IoU over the labelled frames.
+        sounding: [n, T] bool, the labelled frames in which anything sounds.
+        miou: [n], mean IoU over the labelled frames; that of a silent frame is its share of rightly dark pixels.
+        miou_sounding: [n], mean IoU over the frames that sound, by which clips are ranked; NaN where none does.
         fscore: [n], best value of the mean F curve over the frames that sound; 0 where none does.
         false_positive_rate: [n], mean share of background pixels that are switched on.
         seconds: [n, T], the IoU of each frame.
     """
 
     indices: Tensor
+    sounding: Tensor
     miou: Tensor
+    miou_sounding: Tensor
     fscore: Tensor
     false_positive_rate: Tensor
     seconds: Tensor
@@ -40,7 +44,9 @@ def score_clips(indices: Tensor, counts: FrameCounts) -> ClipScores:
     false_positive_rates = mean_where(counts.labelled & ~rates.isnan(), rates, 1).nan_to_num()
     return ClipScores(
         indices=indices,
+        sounding=sounding,
         miou=mean_where(counts.labelled, ious, 1),
+        miou_sounding=mean_where(sounding, ious, 1),
         fscore=fscores.masked_fill(unlabelled, torch.nan),
         false_positive_rate=false_positive_rates.masked_fill(unlabelled, torch.nan),
         seconds=ious.float().masked_fill(~counts.labelled, torch.nan),

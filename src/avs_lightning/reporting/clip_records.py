@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from avs_lightning.metrics import ClipScores
 from avs_lightning.reporting.pictures import predict
 
 JPEG_QUALITY = 85
+FIGURES = ("miou", "miou_sounding", "fscore", "false_positive_rate")
 
 
 class ClipRecords(Callback):
@@ -30,14 +30,12 @@ class ClipRecords(Callback):
 
     Args:
         folder: the run's folder; gets clips.csv and clips/ with index.json, see `write_clip`.
-        count: how many of the worst, of the best and of other, random clips; 0 for none.
-        seed: draws the random ones.
+        count: how many of each kind, see `choose_clips`; 0 for none.
     """
 
-    def __init__(self, folder: Path, count: int = 4, seed: int = 0):
+    def __init__(self, folder: Path, count: int = 4):
         self.folder = folder
         self.count = count
-        self.seed = seed
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, SegmentationMethod)
@@ -54,7 +52,7 @@ class ClipRecords(Callback):
         folder.mkdir()
         entries = []
         with trainer.precision_plugin.forward_context():
-            for number, (row, why) in enumerate(choose_clips(scores.miou, self.count, self.seed).items()):
+            for number, (row, why) in enumerate(choose_clips(scores, self.count).items()):
                 entry = {"id": "", "category": "", "why": why, **_figures(scores, row)}
                 clip = dataset[int(scores.indices[row])]
                 entries.append(entry | write_clip(folder, f"{number:02d}_{why}", clip, pl_module))
@@ -62,31 +60,44 @@ class ClipRecords(Callback):
 
 
 def write_clip_scores(path: Path, dataset: Any, scores: ClipScores) -> None:
-    """Write a row a clip: id, category, miou, fscore, false_positive_rate, miou_second_*; empty where not labelled."""
+    """Write a row a clip: id, category, sounding_seconds, `FIGURES`, miou_second_*; empty where there is none.
+
+    In a second that does not sound, miou_second_* is the share of rightly dark pixels.
+    """
     seconds = [f"miou_second_{second + 1}" for second in range(scores.seconds.shape[1])]
     with path.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["id", "category", "miou", "fscore", "false_positive_rate", *seconds])
+        table.writerow(["id", "category", "sounding_seconds", *FIGURES, *seconds])
         for row, index in enumerate(scores.indices.tolist()):
             clip, figures = dataset.clips[index], _figures(scores, row)
             values = [*figures.values(), *(_number(value) for value in scores.seconds[row])]
-            table.writerow([clip.id, clip.category, *values])
+            table.writerow([clip.id, clip.category, int(scores.sounding[row].sum()), *values])
 
 
-def choose_clips(miou: Tensor, count: int, seed: int) -> dict[int, str]:
-    """Choose rows of `miou` [n]: up to `count` of the worst, the best and random others; unlabelled ones (NaN) never.
+def choose_clips(scores: ClipScores, count: int) -> dict[int, str]:
+    """Choose rows: up to `count` clips of each kind; one that is not labelled never.
+
+    Those that sound are ranked by the IoU of the frames that do, so that no network shines by staying dark. The random
+    ones are drawn whatever the scores, so that every run over the same clips keeps the same and they can be compared.
 
     Returns:
-        "worst" (from the worst on), "best" (from the best on) or "random" by row; of few clips a third each.
+        By row "worst" (from the worst on) or "best" (from the best on), of few clips a third each; "random", one that
+        was drawn and is neither; "silent", one in which nothing sounds, from the one with the most pixels on.
     """
-    values = miou.cpu().double()
-    order = [row for row in torch.argsort(values, stable=True).tolist() if not math.isnan(values[row])]
-    each = min(count, math.ceil(len(order) / 3))
-    chosen = dict.fromkeys(order[:each], "worst")
-    chosen |= {row: "best" for row in order[::-1][:each] if row not in chosen}
-    others = [row for row in sorted(order) if row not in chosen]
-    drawn = torch.randperm(len(others), generator=torch.Generator().manual_seed(seed))[:count].tolist()
-    return chosen | {others[place]: "random" for place in drawn}
+    ranked = _ascending(scores.miou_sounding)
+    each = min(count, -(-len(ranked) // 3))
+    chosen = dict.fromkeys(ranked[:each], "worst")
+    chosen |= {row: "best" for row in ranked[::-1][:each] if row not in chosen}
+    drawn = torch.randperm(len(ranked), generator=torch.Generator().manual_seed(0))[:count].tolist()
+    chosen |= {row: "random" for row in (sorted(ranked)[place] for place in drawn) if row not in chosen}
+    silent = _ascending(scores.miou.masked_fill(~scores.miou_sounding.isnan(), torch.nan))
+    return chosen | dict.fromkeys(silent[:count], "silent")
+
+
+def _ascending(values: Tensor) -> list[int]:
+    """The places of what is no NaN, from the lowest value on."""
+    order = torch.argsort(values.cpu().double(), stable=True)
+    return [place for place in order.tolist() if not values[place].isnan()]
 
 
 def write_clip(folder: Path, name: str, clip: Clip, method: pl.LightningModule) -> dict[str, Any]:
@@ -123,7 +134,7 @@ def _write_sound(folder: Path, name: str, waveform: Tensor, rate: int) -> str:
 
 
 def _figures(scores: ClipScores, row: int) -> dict[str, float | None]:
-    return {name: _number(getattr(scores, name)[row]) for name in ("miou", "fscore", "false_positive_rate")}
+    return {name: _number(getattr(scores, name)[row]) for name in FIGURES}
 
 
 def _number(value: Tensor) -> float | None:

@@ -17,6 +17,7 @@ from avs_lightning.data.pictures import denormalise
 
 CLASSES = {0: "background", 1: "sounding"}
 MASKS = {"ground truth": "truth", "prediction": "prediction", "muted": "muted"}  # our names: those of clips/index.json
+SCORES = {"mIoU": "miou", "mIoU where it sounds": "miou_sounding", "F": "fscore", "FPR": "false_positive_rate"}
 PROTOCOL = "frame"
 
 
@@ -46,9 +47,14 @@ def clip_media(batch: ClipBatch, predictions: Mapping[str, Tensor], key: str, so
 
 
 def with_masks(frame: np.ndarray | Path, masks: Mapping[str, np.ndarray], caption: str | None = None) -> Any:
-    """Return a `wandb.Image` of a frame (RGB of bytes, or its file) with binary masks [H, W] over it."""
+    """Return a `wandb.Image` of a frame (RGB of bytes, or its file) with binary masks [H, W] over it.
+
+    Its caption says so where nothing sounds in the "ground truth".
+    """
     import wandb
 
+    if "ground truth" in masks and not masks["ground truth"].any():
+        caption = ", ".join(filter(None, (caption, "nothing sounds")))
     over = {name: {"mask_data": mask.astype(np.uint8), "class_labels": CLASSES} for name, mask in masks.items()}
     return wandb.Image(str(frame) if isinstance(frame, Path) else frame, caption=caption, masks=over or None)
 
@@ -132,17 +138,19 @@ def clip_table(folder: Path, clips: list[dict[str, Any]]) -> Any:
 
     seconds = max((len(clip["frames"]) for clip in clips), default=0)
     columns = [f"second {second + 1}" for second in range(seconds)]
-    table = wandb.Table(["id", "category", "why", "mIoU", "F", "FPR", *columns, "sound"], allow_mixed_types=True)
+    about = ["id", "category", "why", "silent seconds", *SCORES]
+    table = wandb.Table([*about, *columns, "sound"], allow_mixed_types=True)
     for clip in clips:
         cells: list[Any] = [None] * seconds
+        silent = 0
         for second, frame in enumerate(clip["frames"]):
             files = {name: (clip.get(key) or [])[second : second + 1] for name, key in MASKS.items()}
-            cells[second] = with_masks(
-                folder / frame, {name: read_mask(folder / f[0]) for name, f in files.items() if f and f[0]}
-            )
-        scores = [clip["miou"], clip["fscore"], clip["false_positive_rate"]]
+            masks = {name: read_mask(folder / f[0]) for name, f in files.items() if f and f[0]}
+            silent += "ground truth" in masks and not masks["ground truth"].any()
+            cells[second] = with_masks(folder / frame, masks)
+        scores = [clip.get(name) for name in SCORES.values()]
         sound = wandb.Audio(str(folder / clip["sound"]), caption=clip["id"]) if clip.get("sound") else None
-        table.add_data(clip["id"], clip["category"], clip["why"], *scores, *cells, sound)
+        table.add_data(clip["id"], clip["category"], clip["why"], silent, *scores, *cells, sound)
     return table
 
 

@@ -79,7 +79,7 @@ def build_callbacks(cfg: DictConfig, folder: RunFolder, test_sets: int = 1) -> l
     clips = cfg.callbacks.get("clips", {}).get("count", 4)  # runs of earlier versions have no such setting
     callbacks: list[Callback] = [
         RunProgress(folder.path, test_sets),
-        ClipRecords(folder.path, clips, cfg.get("seed", 0)),
+        ClipRecords(folder.path, clips),
     ]
     if cfg.trainer.enable_progress_bar:
         callbacks.append(RichProgressBar(leave=False))
