@@ -11,8 +11,7 @@ from hydra import initialize_config_module
 
 from avs_lightning.cli.hydra_app import CONFIG_MODULE, set_up_hydra
 from avs_lightning.cli.sweep import compose
-from avs_lightning.errors import UserError
-from avs_lightning.studies.cells import Cell, build_cell, content, device_count, sign
+from avs_lightning.studies.cells import Cell, build_cell, sign
 from avs_lightning.studies.composing import Request, compose_cells
 
 # Written down once more, so that a setting that leaves the signature by mistake is seen.
@@ -131,8 +130,6 @@ def test_a_file_counts_by_what_it_holds(config: dict[str, Any], tmp_path: Path, 
 
     assert starting_at("a", "weights") == starting_at("b", "weights")
     assert len({starting_at("a", "weights"), starting_at("a", "others"), sign(config)}) == 3
-    assert content("imagenet") == "imagenet"
-    assert content(None) is None
 
 
 def test_an_evaluation_is_known_by_its_checkpoint(config: dict[str, Any], tmp_path: Path) -> None:
@@ -154,16 +151,3 @@ def test_what_another_name_has_trained_is_taken(config: dict[str, Any], tmp_path
     first = build_cell(config, tmp_path, "cell", {})
     first.folder.mkdir()
     assert build_cell(changed(config, "name", "other"), tmp_path, "cell", {}).folder == first.folder
-
-
-@pytest.mark.parametrize(
-    "devices, count", [(2, 2), ("3", 3), ([0, 2], 2), ("0,1,2", 3), ("1,", 1), ("auto", 1), (-1, 1)]
-)
-def test_devices_are_counted(devices: Any, count: int) -> None:
-    assert device_count({"devices": devices, "accelerator": "cpu"}) == count
-
-
-@pytest.mark.parametrize("devices", ["two", 0, "", ",", -2, None, []])
-def test_devices_that_mean_none_are_refused(devices: Any) -> None:
-    with pytest.raises(UserError, match=r"trainer\.devices=.*give a number"):
-        device_count({"devices": devices, "accelerator": "cpu"})

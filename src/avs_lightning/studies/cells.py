@@ -8,26 +8,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from avs_lightning.errors import UserError
+from avs_lightning.training.signature import device_count, relevant_settings
 
 STORE = "cells"
 """The folder below that of all runs which holds the cells of every study: a cell that two of them ask for runs once."""
-IRRELEVANT = (
-    "name", "study", "paths", "logger", "launcher", "resume", "dry_run", "test", "probes", "probe_sounds",
-    "callbacks.pictures", "callbacks.clips", "fusion.label", "init.checkpoint",
-    "data.root", "data.workers", "data.persistent_workers", "data.pin_memory", "data.eval_batch_size",
-    "data.batch_size", "data.synthetic.workers", "data.synthetic.progress",
-    "trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes", "trainer.enable_progress_bar",
-    "trainer.log_every_n_steps",
-)  # fmt: skip
-"""Settings that cannot change a result. All others count, new ones included. Batch size, devices and nodes count as
-their product, the global batch: losses, BatchNorm and scores are those of all processes together."""
-FILES = ("encoder.weights", "audio_encoder.weights", "method.network.weights", "method.audio_encoder.weights")
-"""Settings that may name a file, which counts by what it holds."""
 
 
 @dataclass(frozen=True)
@@ -91,61 +78,6 @@ def build_cell(
 
 def sign(config: Mapping[str, Any], parent: Cell | None = None, command: str = "train") -> str:
     """Return ten hex digits that change when a setting changes that can change the result, and with no other."""
-    relevant = copy.deepcopy(dict(config))
-    relevant["command"] = command
-    if command == "train":
-        trainer = relevant["trainer"]
-        relevant["global_batch"] = relevant["data"]["batch_size"] * device_count(trainer) * int(trainer["num_nodes"])
-        relevant["starts_from"] = parent.signature if parent else content(relevant["init"]["checkpoint"])
-    else:
-        relevant["checkpoint"] = content(relevant["checkpoint"])
-    for key in FILES:
-        node, last = _holder(relevant, key)
-        if isinstance(node.get(last), str):
-            node[last] = content(node[last])
-    for key in IRRELEVANT:
-        node, last = _holder(relevant, key)
-        node.pop(last, None)
+    relevant = relevant_settings(config, command, parent.signature if parent else None) | {"command": command}
     text = json.dumps(relevant, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-def content(file: str | None) -> str | None:
-    """Return a hash of what a file holds; a name that is no file stands for itself."""
-    path = Path(file) if file else None
-    if path is None or not path.is_file():
-        return file  # where it has to be a file, the run will say that there is none
-    return _hash(path.resolve(), path.stat().st_mtime_ns)
-
-
-def device_count(trainer: Mapping[str, Any]) -> int:
-    """Return how many devices `trainer.devices` means on this machine.
-
-    Raises:
-        UserError: it means none.
-    """
-    devices = trainer["devices"]
-    if str(devices) in ("auto", "-1"):
-        import torch
-
-        return max(1, torch.cuda.device_count()) if trainer["accelerator"] != "cpu" else 1
-    text = ",".join(map(str, devices)) + "," if isinstance(devices, (list, tuple)) else str(devices)
-    numbers = [part.strip() for part in text.split(",") if part.strip()]
-    if not numbers or not all(number.isdigit() for number in numbers) or text == "0":
-        raise UserError(f"trainer.devices={devices}: give a number of devices, auto, or a list of them, as [0,1]")
-    return len(numbers) if "," in text else int(text)
-
-
-def _holder(config: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
-    """Return the settings that hold a dotted key, and its last part."""
-    *path, last = key.split(".")
-    node: Any = config
-    for part in path:
-        node = node.get(part) if isinstance(node, dict) else None
-    return node if isinstance(node, dict) else {}, last
-
-
-@cache
-def _hash(path: Path, modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

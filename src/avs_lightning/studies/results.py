@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from avs_lightning.studies.cells import IRRELEVANT, STORE
+from avs_lightning.studies.cells import STORE
 from avs_lightning.studies.plan import Plan, PlannedCell, failure_of, read_metrics, state_of
+from avs_lightning.training.signature import IRRELEVANT
 
 NOT_ASKED = ("seed", *(key.removeprefix("data.") for key in IRRELEVANT if key.startswith("data.")))
 """Settings of the data that leave the clips the same."""

@@ -1,0 +1,95 @@
+"""Which settings can change what a run computes: what a cell is known by, and what a run that goes on has to keep."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from avs_lightning.errors import UserError
+
+IRRELEVANT = (
+    "name", "study", "paths", "logger", "launcher", "resume", "dry_run", "test", "probes", "probe_sounds",
+    "callbacks.pictures", "callbacks.clips", "fusion.label", "init.checkpoint",
+    "data.root", "data.workers", "data.persistent_workers", "data.pin_memory", "data.eval_batch_size",
+    "data.batch_size", "data.synthetic.workers", "data.synthetic.progress",
+    "trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes", "trainer.enable_progress_bar",
+    "trainer.log_every_n_steps",
+)  # fmt: skip
+"""Settings that cannot change a result. All others count, new ones included. Batch size, devices and nodes count as
+their product, the global batch: losses, BatchNorm and scores are those of all processes together."""
+FILES = ("encoder.weights", "audio_encoder.weights", "method.network.weights", "method.audio_encoder.weights")
+"""Settings that may name a file, which counts by what it holds."""
+
+
+def relevant_settings(
+    config: Mapping[str, Any], command: str = "train", starts_from: str | None = None
+) -> dict[str, Any]:
+    """Return a copy of a resolved configuration with nothing in it that cannot change the result; files are hashes.
+
+    "global_batch" and "starts_from" (of `init.checkpoint`) stand for what cannot be compared by itself.
+
+    Args:
+        config: plain values.
+        command: "train" or "eval".
+        starts_from: stands for `init.checkpoint`; None: a hash of that file.
+    """
+    relevant = copy.deepcopy(dict(config))
+    if command == "train":
+        trainer = relevant["trainer"]
+        relevant["global_batch"] = relevant["data"]["batch_size"] * device_count(trainer) * int(trainer["num_nodes"])
+        relevant["starts_from"] = starts_from or content(relevant["init"]["checkpoint"])
+    else:
+        relevant["checkpoint"] = content(relevant["checkpoint"])
+    for key in FILES:
+        node, last = holder(relevant, key)
+        if isinstance(node.get(last), str):
+            node[last] = content(node[last])
+    for key in IRRELEVANT:
+        node, last = holder(relevant, key)
+        node.pop(last, None)
+    return relevant
+
+
+def holder(config: Mapping[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """Return the settings that hold a dotted key, and its last part."""
+    *path, last = key.split(".")
+    node: Any = config
+    for part in path:
+        node = node.get(part) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else {}, last
+
+
+def content(file: str | None) -> str | None:
+    """Return a hash of what a file holds; a name that is no file stands for itself."""
+    path = Path(file) if file else None
+    if path is None or not path.is_file():
+        return file  # where it has to be a file, the run will say that there is none
+    return _hash(path.resolve(), path.stat().st_mtime_ns)
+
+
+def device_count(trainer: Mapping[str, Any]) -> int:
+    """Return how many devices `trainer.devices` means on this machine.
+
+    Raises:
+        UserError: it means none.
+    """
+    devices = trainer["devices"]
+    if str(devices) in ("auto", "-1"):
+        import torch
+
+        return max(1, torch.cuda.device_count()) if trainer["accelerator"] != "cpu" else 1
+    text = ",".join(map(str, devices)) + "," if isinstance(devices, (list, tuple)) else str(devices)
+    numbers = [part.strip() for part in text.split(",") if part.strip()]
+    if not numbers or not all(number.isdigit() for number in numbers) or text == "0":
+        raise UserError(f"trainer.devices={devices}: give a number of devices, auto, or a list of them, as [0,1]")
+    return len(numbers) if "," in text else int(text)
+
+
+@cache
+def _hash(path: Path, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
