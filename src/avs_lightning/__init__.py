@@ -1,7 +1,9 @@
 """Audio-visual segmentation: given a clip, mask the pixels that make the sound."""
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from avs_lightning.lazy import lazy_names
 
 if TYPE_CHECKING:
     from avs_lightning.models import AVS as AVS
@@ -9,11 +11,4 @@ if TYPE_CHECKING:
 __version__ = version("avs-lightning")
 __all__ = ["AVS", "__version__"]
 
-
-def __getattr__(name: str) -> Any:
-    # torch takes seconds to import: `avs --help` should not pay for it.
-    if name == "AVS":
-        from avs_lightning.models import AVS
-
-        return AVS
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, {"AVS": "avs_lightning.models"})

@@ -24,6 +24,8 @@ def test_each_cell_has_its_folder_its_log_and_its_results(swept) -> None:
         assert json.loads((folder / "metrics.json").read_text())["name"] == f"ms3_test_resnet_{label}"
         assert (folder / "run.log").read_text().count("`Trainer.fit` stopped") == 1  # its own, and not the other's
         assert (folder / "output.log").read_text().count("Everything is in") == 1
+        typed = ["avs", *swept.command, "paths.runs_dir=runs"]
+        assert json.loads((folder / "environment.json").read_text())["command"] == typed  # the sweep's, as it was given
         config = yaml.safe_load((folder / "config.yaml").read_text())
         assert config["fusion"]["label"] == label
         assert config["paths"]["output_dir"] == str(folder)

@@ -31,14 +31,14 @@ def test_scores_stand_with_their_metric_protocol_and_sound() -> None:
     assert "best, test split" in text
     rows = [" ".join(line.split()) for line in text.splitlines()]
     for words in (
-        "│ its own │ reference │ 50.00 │ 0.250 │ │",
+        "│ its own sound │ reference │ 50.00 │ 0.250 │ │",
         "│ │ frame │ 43.21 │ 0.988 │ 6.25 │",
         "│ │ dataset │ 10.00 │ 0.200 │ │",
-        "│ off screen │ frame │ 3.00 │ 0.040 │ 100.00 │",
+        "│ a sound from off screen │ frame │ 3.00 │ 0.040 │ 100.00 │",
     ):
         assert words in rows
     words = " ".join(text.split())
-    assert "reference: released scripts, mean over batches of 4 clips" in words
+    assert "reference: as the released scripts: mean over batches of 4 clips" in words
     assert "FPR: background pixels wrongly switched on" in words
     assert sum("0.020" in row for row in rows) == 1
     assert any("mIoU %" in row and "F-score" in row for row in rows)

@@ -137,10 +137,10 @@ def test_charts_of_the_scores() -> None:
     }
     charts = score_charts(scores)
     assert charts["scores/all"].columns == ["sound", "miou_frame", "miou_second_1", "miou_second_2"]
-    assert charts["scores/all"].data == [["true", 0.5, 0.5, 0.25], ["muted", 0.25, 0.25, 0.125]]
-    assert charts["scores/miou_by_sound"].table.data == [["true", 0.5], ["muted", 0.25]]
+    assert charts["scores/all"].data == [["its own sound", 0.5, 0.5, 0.25], ["silence", 0.25, 0.25, 0.125]]
+    assert charts["scores/miou_by_sound"].table.data == [["its own sound", 0.5], ["silence", 0.25]]
     lines = {tuple(row) for row in charts["scores/iou_by_second"].table.data}
-    assert lines == {(1, "true", 0.5), (2, "true", 0.25), (1, "muted", 0.25), (2, "muted", 0.125)}
+    assert lines == {(1, "its own sound", 0.5), (2, "its own sound", 0.25), (1, "silence", 0.25), (2, "silence", 0.125)}
 
 
 def test_tables_are_kept_with_the_run_unless_told_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

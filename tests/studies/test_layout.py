@@ -6,8 +6,6 @@ import pandas as pd
 import pytest
 
 from avs_lightning.errors import UserError
-from avs_lightning.metrics import PROTOCOLS
-from avs_lightning.studies import layout as layouts
 from avs_lightning.studies.layout import SCORES, Layout
 
 AXES = {"setting": ["s4", "ms3"], "backbone": ["resnet50"], "stages": ["stage1", "stages1234"]}
@@ -111,7 +109,3 @@ def test_numbers_have_the_papers_decimals() -> None:
     assert (SCORES["fscore"].text(0.84812), SCORES["fpr"].text(3.26)) == ("0.848", "3.3")
     assert [SCORES["miou"].signed(value) for value in (1.5, -0.15, -0.001, 0.001)] == ["+1.50", "−0.15", "0.00", "0.00"]
     assert not SCORES["fpr"].higher_is_better
-
-
-def test_the_protocols_are_those_of_the_metrics() -> None:
-    assert tuple(layouts.PROTOCOLS) == PROTOCOLS

@@ -13,6 +13,7 @@ import pytest
 from omegaconf import OmegaConf
 
 import avs_lightning
+from avs_lightning.command import typed
 from avs_lightning.errors import UserError
 from avs_lightning.training.run_folder import RunFolder, RunLog, code_version
 
@@ -36,6 +37,20 @@ def test_configuration_environment_and_log(tmp_path: Path) -> None:
     environment = json.loads((folder.path / "environment.json").read_text())
     assert {"started", "command", "python", "cores", "gpus", "packages", "code"} <= environment.keys()
     assert "WARNING somewhere: something" in (folder.path / "run.log").read_text()
+
+
+def test_the_command_that_began_a_run_stays_beside_those_that_go_on(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    for cfg, words in ((CFG, ["avs", "train"]), (OmegaConf.create({"resume": "x"}), ["avs", "train", "resume=x"])):
+        with typed(words):
+            folder.open(cfg)
+    environment = json.loads(folder.environment.read_text())
+    assert (environment["command"], environment["resumed_by"]) == (["avs", "train"], ["avs", "train", "resume=x"])
+    with typed(["avs", "train", "seed=1"]):
+        folder.open(CFG)  # another run, in the place of one that failed before its first checkpoint
+    environment = json.loads(folder.environment.read_text())
+    assert environment["command"] == ["avs", "train", "seed=1"]
+    assert "resumed_by" not in environment
 
 
 def test_two_runs_of_a_process_have_their_own_logs(tmp_path: Path) -> None:

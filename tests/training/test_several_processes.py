@@ -33,6 +33,7 @@ def test_two_processes_train_one_run(
     result = json.loads((folder / "metrics.json").read_text())
     assert result["steps"] == 4  # five clips: three to each process, in batches of two
     assert [path.name for path in folder.parent.iterdir()] == ["pair"]
+    assert json.loads((folder / "environment.json").read_text())["command"] == ["avs", *given]
     with (folder / "metrics.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == list("01234")
     assert "MEMBER: 1/2" in (folder / "run.log").read_text()

@@ -1,6 +1,7 @@
 """W&B: when it is used, under which id it goes on, and what its offline files hold, as W&B's own reader finds it."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -125,10 +126,13 @@ def test_the_run_says_what_it_is(offline_run: OfflineRun) -> None:
 def test_the_configuration_is_the_resolved_one(offline_run: OfflineRun) -> None:
     (run,) = offline_run.kind("run")
     config = {name: value for name, value in run["config"]["update"].items() if name != "_wandb"}
+    environment = json.loads((offline_run.folder / "environment.json").read_text())
+    assert shlex.split(config.pop("command")) == environment["command"]
+    assert config.pop("commit") == environment["code"].get("commit")
     assert config == OmegaConf.to_container(OmegaConf.load(offline_run.folder / "config.yaml"))
     assert config["method"]["network"]["encoder"] == "test_resnet"
     for later in offline_run.kind("config"):  # Lightning would add the method's arguments once more
-        assert {name.split(".")[0] for name in later["update"]} <= {*config, "_wandb"}
+        assert {name.split(".")[0] for name in later["update"]} <= {*config, "command", "commit", "_wandb"}
 
 
 def test_curves_have_their_axes(offline_run: OfflineRun) -> None:
@@ -200,6 +204,7 @@ def test_tables_and_charts_lie_with_the_run(offline_run: OfflineRun) -> None:
 def test_the_environment_names_the_run(no_key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = OmegaConf.create({"name": "a", "logger": {"wandb": {"project": "p"}}})
     monkeypatch.setenv("WANDB_RUN_ID", "given123")
+    RunFolder(tmp_path).open(cfg)
     for _ in range(2):  # also where another id is kept
         run = start_wandb(cfg, RunFolder(tmp_path), "offline")
         run.finish()
@@ -213,6 +218,7 @@ def test_the_environment_names_the_run(no_key: Path, tmp_path: Path, monkeypatch
 
 def test_an_evaluation_is_told_from_a_training(no_key: Path, tmp_path: Path) -> None:
     cfg = OmegaConf.create({"name": "a", "checkpoint": "a.ckpt", "split": "val", "logger": {"wandb": {"project": "p"}}})
+    RunFolder(tmp_path).open(cfg)
     start_wandb(cfg, RunFolder(tmp_path), "offline").finish()
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")
     run = OfflineRun(tmp_path, folder, read_offline(folder))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from avs_lightning.command import typed
 from avs_lightning.errors import UserError, near_matches
 
 COMMANDS = {
@@ -37,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     quiet_libraries()
     command: Callable[[list[str]], int] = import_module(f"avs_lightning.cli.{name}").main
     try:
-        return command(arguments[1:])
+        with typed(["avs", *arguments]):
+            return command(arguments[1:])
     except UserError as error:
         return fail(str(error))
     except KeyboardInterrupt as stop:

@@ -4,13 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-SOUNDS = {
-    "true": "its own sound",
-    "muted": "muted",
-    "noise": "white noise",
-    "swapped": "another clip's sound",
-    "permuted": "its own, seconds permuted",
-}
+from avs_lightning.data.sounds import OWN, SOUNDS
+from avs_lightning.metrics.names import score_label, score_text
+
+SCORES = ("miou_frame", "fscore_frame", "false_positive_rate")
 
 
 def main(argv: list[str]) -> int:
@@ -54,18 +51,18 @@ def show(folder: Path) -> None:
     table = Table(title=title, header_style="bold")
     table.add_column("network")
     table.add_column("heard")
-    for name in ("mIoU %", "F-score", "wrongly on %"):
-        table.add_column(name, justify="right")
-    best = max(scores, key=lambda name: float(scores[name]["true"]["miou_frame"]))
+    for name in SCORES:
+        table.add_column(score_label(name), justify="right")
+    best = max(scores, key=lambda name: float(scores[name][OWN]["miou_frame"]))
     for name, heard in scores.items():
-        for sound, meaning in SOUNDS.items() if name == best else [("true", SOUNDS["true"])]:
+        for sound, meaning in SOUNDS.items() if name == best else [(OWN, SOUNDS[OWN])]:
             if sound in heard:
-                table.add_row(name if sound == "true" else "", meaning, *_figures(heard[sound]))
+                table.add_row(name if sound == OWN else "", meaning, *_figures(heard[sound]))
         table.add_section()
     sight = perfect_sight(folders[best])
     table.add_row("every object painted (perfect sight, no ears)", "", *_figures(sight))
     console.print(table)
-    deaf, published, top = (100 * scores[name]["true"]["miou_frame"] for name in (labels["none"], labels["clip"], best))
+    deaf, published, top = (100 * scores[name][OWN]["miou_frame"] for name in (labels["none"], labels["clip"], best))
     seen = 100 * sight["miou_frame"]
     console.print(
         f"Best: {best}. Points of mIoU ahead of the deaf network: {top - deaf:+.1f} "
@@ -92,6 +89,5 @@ def perfect_sight(run: Path) -> dict[str, float]:
     }
 
 
-def _figures(scores: dict[str, Any]) -> tuple[str, str, str]:
-    wrong = f"{100 * scores['false_positive_rate']:.1f}"
-    return f"{100 * scores['miou_frame']:.1f}", f"{scores['fscore_frame']:.3f}", wrong
+def _figures(scores: dict[str, Any]) -> list[str]:
+    return [score_text(name, scores[name]) for name in SCORES]

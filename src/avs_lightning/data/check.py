@@ -19,8 +19,8 @@ from rich.text import Text
 
 from avs_lightning.data.datasets import read_patches
 from avs_lightning.data.layout import LAYOUTS, ClipRow, Layout
-from avs_lightning.data.log_mel import RATE
 from avs_lightning.data.pictures import read_frame, read_mask
+from avs_lightning.data.spectrogram import RATE
 from avs_lightning.errors import UserError, near_matches
 
 LENGTH_TOLERANCE = 0.1

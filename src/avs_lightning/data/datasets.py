@@ -11,9 +11,9 @@ from torch.utils.data import Dataset
 from avs_lightning.data.audio import read_wav
 from avs_lightning.data.clip import Clip
 from avs_lightning.data.layout import ClipRow, Layout, MultiSourceLayout, SingleSourceLayout, check_split
-from avs_lightning.data.log_mel import MELS, PATCH_FRAMES, RATE, log_mel
 from avs_lightning.data.pickles import load_log_mel_pickle
 from avs_lightning.data.pictures import read_frame, read_mask
+from avs_lightning.data.spectrogram import MELS, PATCH_FRAMES, RATE, log_mel
 from avs_lightning.data.splits import split_by_source
 from avs_lightning.errors import UserError, near_matches
 

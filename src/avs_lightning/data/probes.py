@@ -12,7 +12,8 @@ from torch.utils.data import Dataset
 
 from avs_lightning.data.audio import read_wav
 from avs_lightning.data.clip import Clip, ClipBatch
-from avs_lightning.data.log_mel import LOG_OFFSET, log_mel
+from avs_lightning.data.sounds import OWN, SOUNDS
+from avs_lightning.data.spectrogram import LOG_OFFSET, log_mel
 from avs_lightning.errors import UserError, near_matches
 
 Probe = Callable[[Any, int], Clip]
@@ -95,7 +96,7 @@ def with_sound(clip: Clip, waveform: Tensor) -> Clip:
 
 PROBES: dict[str, Probe] = {"muted": muted, "noise": noise, "swapped": swapped, "permuted": permuted}
 OFFSCREEN = "offscreen"
-NAMES = (*PROBES, OFFSCREEN)
+NAMES = tuple(sound for sound in SOUNDS if sound != OWN)
 
 
 def chosen_probes(probes: str | Sequence[str] | None, sounds: str | Path | None = None) -> dict[str, Probe]:

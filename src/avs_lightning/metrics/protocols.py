@@ -11,16 +11,16 @@ A frame that is not labelled never counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.metrics.counts import FrameCounts, count_frames
+from avs_lightning.metrics.names import PROTOCOLS
 
 Protocol = Literal["reference", "frame", "dataset"]
-PROTOCOLS: tuple[str, ...] = get_args(Protocol)
 BETA_SQUARED = 0.3
 
 

@@ -16,8 +16,9 @@ from torchmetrics.utilities import dim_zero_cat
 
 from avs_lightning.errors import UserError
 from avs_lightning.metrics.counts import FrameCounts, count_frames
+from avs_lightning.metrics.names import PROTOCOLS
 from avs_lightning.metrics.per_clip import ClipScores, mean_where, score_clips
-from avs_lightning.metrics.protocols import PROTOCOLS, Protocol, false_positive_rate, frame_ious, fscore_of, miou_of
+from avs_lightning.metrics.protocols import Protocol, false_positive_rate, frame_ious, fscore_of, miou_of
 
 
 class ClipMetric(Metric):

@@ -8,21 +8,9 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from avs_lightning.data import ClipBatch
+from avs_lightning.data.sounds import SOUNDS
 from avs_lightning.methods import SegmentationMethod
-
-PROTOCOLS = {
-    "reference": "released scripts, mean over batches of 4 clips",
-    "frame": "exact mean over frames",
-    "dataset": "all pixels at once",
-}
-SOUNDS = {
-    "true": "its own",
-    "muted": "silence",
-    "noise": "white noise",
-    "swapped": "another clip's",
-    "permuted": "its own, seconds permuted",
-    "offscreen": "off screen",
-}
+from avs_lightning.metrics.names import PROTOCOLS
 
 
 def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Table:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from avs_lightning.data import ClipBatch
 from avs_lightning.data.pictures import denormalise
+from avs_lightning.data.sounds import SOUNDS
 
 CLASSES = {0: "background", 1: "sounding"}
 MASKS = {"ground truth": "truth", "prediction": "prediction", "muted": "muted"}  # our names: those of clips/index.json
@@ -93,19 +94,20 @@ def score_charts(scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     import wandb
 
     names = list(next(iter(scores.values())))
+    labelled = {SOUNDS.get(sound, sound): row for sound, row in scores.items()}
     charts: dict[str, Any] = {
-        "scores/all": wandb.Table(["sound", *names], [[sound, *map(row.get, names)] for sound, row in scores.items()])
+        "scores/all": wandb.Table(["sound", *names], [[sound, *map(row.get, names)] for sound, row in labelled.items()])
     }
     main = f"miou_{PROTOCOL}"
     if main in names:
-        table = wandb.Table(["sound", main], [[sound, row[main]] for sound, row in scores.items()])
+        table = wandb.Table(["sound", main], [[sound, row[main]] for sound, row in labelled.items()])
         title = f"mIoU by sound (protocol {PROTOCOL})"
         charts["scores/miou_by_sound"] = wandb.plot.bar(table, "sound", main, title, split_table=True)
     seconds = [name for name in names if name.startswith("miou_second_")]
     if seconds:
-        lines = [[row.get(name) for name in seconds] for row in scores.values()]
+        lines = [[row.get(name) for name in seconds] for row in labelled.values()]
         charts["scores/iou_by_second"] = wandb.plot.line_series(
-            list(range(1, len(seconds) + 1)), lines, list(scores), "IoU by second of the clip", "second", True
+            list(range(1, len(seconds) + 1)), lines, list(labelled), "IoU by second of the clip", "second", True
         )
     return charts
 

@@ -9,15 +9,11 @@ from typing import Any
 import pandas as pd
 
 from avs_lightning.errors import UserError, near_matches
+from avs_lightning.metrics.names import PROTOCOLS
 from avs_lightning.studies.published import check_comparable, published_names
 
 KEYS = ("rows", "columns", "score", "protocol", "published", "labels", "published_values", "orderings")
 CLAIM_KEYS = ("claim", "best", "higher", "lower", "where")
-PROTOCOLS = {
-    "reference": "as the released scripts: mean over batches of 4 clips",
-    "frame": "exact mean over frames",
-    "dataset": "all pixels at once",
-}
 
 
 @dataclass(frozen=True)

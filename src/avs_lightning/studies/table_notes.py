@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from avs_lightning.metrics.names import PROTOCOLS
 from avs_lightning.studies.grid import Note
-from avs_lightning.studies.layout import PROTOCOLS
 
 if TYPE_CHECKING:
     from avs_lightning.studies.tables import StudyTable

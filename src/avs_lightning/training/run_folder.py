@@ -7,7 +7,6 @@ import logging
 import os
 import platform
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 import avs_lightning
+from avs_lightning.command import typed_words
 from avs_lightning.errors import UserError
 from avs_lightning.training.whole_files import replacing
 
@@ -136,10 +136,19 @@ class RunFolder:
             self.progress.unlink(missing_ok=True)
             self.metrics.unlink(missing_ok=True)
             self._write(self.config, OmegaConf.to_yaml(cfg, resolve=True))
-            self._write(self.environment, json.dumps(describe_environment(), indent=2) + "\n")
+            began = self._first_command() if cfg.get("resume") else None
+            self._write(self.environment, json.dumps(describe_environment(began), indent=2) + "\n")
             RunLog(self.path / "run.log").attach()
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def _first_command(self) -> list[str] | None:
+        """The command that began the run in this folder, as its last start has recorded it."""
+        try:
+            command = json.loads(self.environment.read_text())["command"]
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return command if isinstance(command, list) else None
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write metrics.json whole: its presence says that the run is done."""
@@ -171,12 +180,18 @@ class RunLog(logging.FileHandler):
         """Nothing: what keeps the log from being written (a full disk) is reported by the run itself."""
 
 
-def describe_environment() -> dict[str, Any]:
-    """Return the machine, the packages and the code version, as plain values."""
+def describe_environment(began: list[str] | None = None) -> dict[str, Any]:
+    """Return the command, the machine, the packages and the code version, as plain values.
+
+    Args:
+        began: the command that began the run, where the present one goes on with it.
+    """
+    command = typed_words()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": began or command,
+        **({"resumed_by": command} if began and command != began else {}),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

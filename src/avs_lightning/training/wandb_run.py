@@ -1,8 +1,10 @@
 """A run's Weights & Biases run: whether there is one, its id, what its workspace shows, and its end."""
 
+import json
 import netrc
 import os
 import secrets
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,7 +56,7 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
             id=os.environ.get("WANDB_RUN_ID") or known or secrets.token_hex(4),
             resume="allow",
             mode=mode,  # type: ignore[arg-type]
-            config=OmegaConf.to_container(cfg, resolve=True),  # type: ignore[arg-type]
+            config=run_config(cfg, folder),
             settings=wandb.Settings(silent=True),
         )
     except (wandb.Error, ValueError) as error:  # the latter of its settings, from WANDB_* too
@@ -69,6 +71,13 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
     if mode == "online":
         console.print(f"W&B: {run.url}", soft_wrap=True)
     return run
+
+
+def run_config(cfg: DictConfig, folder: RunFolder) -> dict[str, Any]:
+    """Return the configuration with what the run's record says of its command and its code."""
+    environment = json.loads(folder.environment.read_text())
+    config: Any = OmegaConf.to_container(cfg, resolve=True)
+    return {**config, "command": shlex.join(environment["command"]), "commit": environment["code"].get("commit")}
 
 
 def is_training(cfg: DictConfig) -> bool:

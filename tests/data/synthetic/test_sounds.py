@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from avs_lightning.data.log_mel import log_mel
+from avs_lightning.data.spectrogram import log_mel
 from avs_lightning.data.synthetic.categories import CATEGORIES, DEMO_CATEGORIES
 from avs_lightning.data.synthetic.rendering import render_sound
 from avs_lightning.data.synthetic.scenes import plan_scene

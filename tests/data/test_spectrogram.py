@@ -107,7 +107,7 @@ def test_gradient_of_silence_is_finite() -> None:
 
 
 def test_first_use_in_inference_mode_does_not_spoil_training() -> None:
-    from avs_lightning.data.log_mel import _mel_matrix, _window
+    from avs_lightning.data.spectrogram import _mel_matrix, _window
 
     _mel_matrix.cache_clear()
     _window.cache_clear()
