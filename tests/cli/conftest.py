@@ -14,20 +14,15 @@ import pytest
 SMALLEST = [
     "data=ms3",
     "data.image_size=32",
-    "data.workers=0",
+    "data.workers=1",
     "data.batch_size=2",
     "data.eval_batch_size=2",
     "encoder=test_resnet",
     "encoder.weights=none",
     "audio_encoder=small",
     "decoder.channels=8",
-    "logger=csv",
-    "callbacks.pictures.clips=0",
-    "callbacks.clips.count=0",
-    "probes=null",
     "trainer.max_epochs=1",
     "trainer.accelerator=cpu",
-    "trainer.enable_progress_bar=false",
 ]
 
 

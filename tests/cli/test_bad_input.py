@@ -90,7 +90,7 @@ def test_a_run_that_failed_before_its_first_step_does_not_take_the_folder(
 ) -> None:
     folder = f"paths.output_dir={tmp_path}/run"
     refused(avs("train", *tiny, folder, "data.root=nosuch"), "nosuch", "data.root", "avs data make")
-    assert avs("train", *tiny, folder, "trainer.max_epochs=1", "probes=null").code == 0
+    assert avs("train", *tiny, folder, "trainer.max_epochs=1").code == 0
 
 
 def test_a_file_in_place_of_the_output_folder(avs: Callable, tiny: list[str], tmp_path: Path) -> None:

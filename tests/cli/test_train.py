@@ -13,7 +13,7 @@ import yaml
 from avs_lightning.data import AVSDataModule
 from avs_lightning.data.fingerprint import dataset_fingerprint
 
-SHORT = ["trainer.max_epochs=1", "probes=null"]
+SHORT = ["trainer.max_epochs=1"]
 PROTOCOLS = ("reference", "frame", "dataset")
 
 
@@ -151,7 +151,7 @@ def test_debug_fast_takes_two_batches_of_everything(avs: Callable, tiny: list[st
 
 
 def test_pictures_of_fixed_clips(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
-    drawn = ["callbacks.pictures.clips=2", "callbacks.pictures.every_n_epochs=2", "trainer.max_epochs=2", "probes=null"]
+    drawn = ["callbacks.pictures.clips=2", "callbacks.pictures.every_n_epochs=2", "trainer.max_epochs=2"]
     assert avs("train", *tiny, *drawn, f"paths.output_dir={tmp_path}/run").code == 0
     names = sorted(path.name for path in (tmp_path / "run" / "pictures").iterdir())
     assert names == ["test_0.png", "test_1.png", "val_epoch_002_0.png", "val_epoch_002_1.png"]

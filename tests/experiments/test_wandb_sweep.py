@@ -61,7 +61,7 @@ def test_what_the_agent_starts_is_the_agents_run(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     command = list(sweep["command"])
-    command[command.index(ARGUMENTS) : -1] = [*tiny, "logger=wandb", "trainer.max_epochs=1", "probes=null"]
+    command[command.index(ARGUMENTS) : -1] = [*tiny, "trainer.max_epochs=1"]
     agent = Agent(api=None, queue=None, sweep_id="sweep123")
     agent._sweep_command = command
     parameters = {name: {"value": value} for name, value in CHOSEN.items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-OFFLINE = ["logger=wandb", "logger.wandb.mode=offline", "trainer.max_epochs=1", "probes=null"]
+OFFLINE = ["trainer.max_epochs=1"]
 
 
 def test_two_runs_in_one_process_are_two_wandb_runs(

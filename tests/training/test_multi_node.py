@@ -85,7 +85,7 @@ def test_two_machines_train_one_run(
     avs: Callable, tiny: list[str], tmp_path: Path, machines: list[Machine], scores_in: Callable
 ) -> None:
     folder = tmp_path / "runs" / "two"
-    given = ["train", *tiny, "trainer.num_nodes=2", "trainer.devices=1", "probes=null", f"paths.output_dir={folder}"]
+    given = ["train", *tiny, "trainer.num_nodes=2", "trainer.devices=1", f"paths.output_dir={folder}"]
     port = free_port()
     running = [start(machines, rank, port, given, tmp_path) for rank in (0, 1)]
     said = [process.communicate(timeout=300) for process in running]
@@ -103,7 +103,7 @@ def test_two_machines_train_one_run(
     assert len(ids) == len(set(ids)) == 3  # one of the three test clips is dealt out twice
 
     alone = avs(
-        "eval", f"checkpoint={folder}/checkpoints/best.ckpt", "probes=null", f"paths.output_dir={tmp_path}/eval"
+        "eval", f"checkpoint={folder}/checkpoints/best.ckpt", f"paths.output_dir={tmp_path}/eval"
     )
     assert alone.code == 0, alone.err
     assert scores_in(tmp_path / "eval") == scores_in(folder)

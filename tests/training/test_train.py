@@ -73,9 +73,8 @@ def test_a_killed_run_goes_on_in_its_wandb_run(
     avs: Callable, avs_process: Callable, tiny: list[str], tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    wandb = ["logger=wandb", "logger.wandb.mode=offline", "probes=null"]
     middle = MOMENTS["in the middle of the second epoch"]
-    assert avs_process("train", *tiny, *wandb, f"paths.output_dir={folder}", before=middle).code == -9
+    assert avs_process("train", *tiny, f"paths.output_dir={folder}", before=middle).code == -9
     name = (folder / "wandb_id.txt").read_text()
     ended = avs("train", f"resume={folder}")
     assert ended.code == 0, ended.err
@@ -101,8 +100,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_says_how_to_go_on(
     assert message.startswith("avs: error: stopped; ")
     assert "stopped; avs train resume=" in (folder / "run.log").read_text()
     assert torch.load(left, weights_only=True)["global_step"] in (4, 5)
-    options = ["callbacks.pictures.clips=0", "trainer.enable_progress_bar=false", "probes=null"]
-    ended = avs("eval", f"checkpoint={left}", *options, f"paths.output_dir={tmp_path}/eval")
+    ended = avs("eval", f"checkpoint={left}", f"paths.output_dir={tmp_path}/eval")
     assert ended.code == 0, ended.err
     assert 0 <= scores_in(tmp_path / "eval")["true"]["miou_frame"] <= 1
 
@@ -130,7 +128,7 @@ def test_a_finished_run_takes_more_epochs(avs: Callable, tiny: list[str], tmp_pa
 def test_a_run_without_validated_epochs_in_its_last_part_goes_on(
     avs: Callable, tiny: list[str], tmp_path: Path, scores_in: Callable
 ) -> None:
-    every = ["trainer.check_val_every_n_epoch=2", "probes=null"]
+    every = ["trainer.check_val_every_n_epoch=2"]
     folders = {epochs: tmp_path / str(epochs) for epochs in (3, 5)}
     for epochs, folder in folders.items():
         assert avs("train", *tiny, *every, f"trainer.max_epochs={epochs}", f"paths.output_dir={folder}").code == 0
