@@ -1,0 +1,141 @@
+"""Every command line in README.md and docs/, taken from the text and run as it is printed."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import timm
+import torch
+
+from avs_lightning.models import VGGish
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BIN = Path(sys.executable).parent
+QUICK = re.compile(r"avs (--help|--version|--completion|options|data|study list)\b")
+RUN = "RUN"
+REFUSED = {"trainer.devices=4": "trainer.devices=4: on the CPU"}
+"""What this machine has no devices for, and what it says."""
+ELSEWHERE = {
+    "make test": "is running",
+    "pip install": "tests/test_wheel.py",
+    "wandb sweep": "needs a server; tests/experiments/test_wandb_sweep.py starts what its agent starts",
+}
+"""Commands that another test runs, or that cannot be run here."""
+
+
+def commands(document: Path) -> list[str]:
+    """The lines of the `sh` blocks, then the commands in the text, without comments; each once."""
+    text = document.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    lines += re.findall(r"`((?:avs|make) [^`]+)`", prose)
+    bare = [" ".join(re.sub(r"(^|\s)#.*$", "", line).split()) for line in lines]
+    return [line for line in dict.fromkeys(bare) if line and not line.startswith(tuple(ELSEWHERE))]
+
+
+def test_commands_are_found(tmp_path: Path) -> None:
+    document = tmp_path / "some.md"
+    document.write_text("```sh\navs a \\\n    b=1  # why\n# nothing\nmake test\n```\nor `avs c` and `d`, `avs c`.\n")
+    assert commands(document) == ["avs a b=1", "avs c"]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data/`: a few drawn clips of both settings, 224 x 224, as the commands expect one's own."""
+    folder = tmp_path_factory.mktemp("workspace")
+    for setting in ("s4", "ms3"):
+        clips = "--train 4 --val 2 --test 2"
+        assert not failure(f"avs data make data --setting {setting} {clips} --no-videos", folder)
+    return folder
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_quick_commands_run_as_printed_and_trainings_compose(document: Path, workspace: Path) -> None:
+    failures = []
+    for command in commands(document):
+        if QUICK.match(command):
+            failures += failure(command, workspace)
+        elif command.startswith("make "):
+            failures += failure(command.replace("make ", f"make -C {ROOT} -n ", 1), workspace)
+        elif command.startswith("avs train ") and RUN not in command:
+            failures += failure(f"{command} --cfg job", workspace)
+    assert not failures, "\n\n".join(failures)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_runs_as_printed(document: Path, workspace: Path, published_weights: dict[str, str]) -> None:
+    failures = []
+    for command in commands(document):
+        if not command.startswith("make "):
+            failures += failure(command, workspace, published_weights)
+    assert not failures, "\n\n".join(failures)
+
+
+def failure(command: str, folder: Path, environment: dict[str, str] | None = None) -> list[str]:
+    """Run a command line in a shell; return what went wrong. RUN is the run that ended last."""
+    finished = sorted(folder.glob("runs/*/*/metrics.json"), key=lambda path: path.stat().st_mtime)
+    if finished:
+        command = command.replace(RUN, str(finished[-1].parent.relative_to(folder)))
+    env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", **(environment or {})}
+    ended = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    refusal = next((words for setting, words in REFUSED.items() if setting in command), None)
+    said = ended.stdout + ended.stderr
+    if refusal and not torch.cuda.is_available():
+        return [] if ended.returncode == 1 and refusal in said else [f"$ {command}\nwas not refused:\n{said}"]
+    return [f"$ {command}\nended with {ended.returncode}:\n{said}"] if ended.returncode else []
+
+
+@pytest.fixture(scope="module")
+def published_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a machine that has fetched the published weights; these are random ones under their names."""
+    folder = tmp_path_factory.mktemp("weights")
+    for name in ("resnet50.tv_in1k", "pvt_v2_b5.in1k"):
+        kept = folder / "hub" / f"models--timm--{name}"
+        (kept / "refs").mkdir(parents=True)
+        (kept / "refs" / "main").write_text("0" * 40)
+        (kept / "snapshots" / ("0" * 40)).mkdir(parents=True)
+        model = timm.create_model(name)
+        safetensors.torch.save_file(model.state_dict(), kept / "snapshots" / ("0" * 40) / "model.safetensors")
+    vggish = folder / "torch" / "hub" / "checkpoints" / "vggish-10086976.pth"
+    vggish.parent.mkdir(parents=True)
+    torch.save(VGGish().state_dict(), vggish)
+    with vggish.open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
+    (folder / "sitecustomize.py").write_text(OTHER_CHECKSUM.format(checksum=checksum))
+    paths = {"HF_HOME": str(folder), "TORCH_HOME": str(folder / "torch"), "PYTHONPATH": str(folder)}
+    return {**paths, "HF_HUB_OFFLINE": "1"}
+
+
+OTHER_CHECKSUM = """
+import importlib.abc, importlib.util, sys
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != "avs_lightning.models.audio_encoders":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+        def exec_module(module):
+            load(module)
+            module.VGGISH_SHA256 = "{checksum}"
+        spec.loader.exec_module = exec_module
+        return spec
+sys.meta_path.insert(0, Finder())
+"""
