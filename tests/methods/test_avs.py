@@ -151,4 +151,11 @@ def test_a_loss_that_is_no_number_names_the_clips() -> None:
     batch = random_batch(2)
     batch.images[0, 0, 0, 0, 0] = float("nan")
     with pytest.raises(UserError, match=r"the loss became nan in epoch 0, batch 3, clips 0, 1 .*method.optimizer.lr"):
-        built.training_step(batch, 3)
+        built.on_train_batch_end(built.training_step(batch, 3), batch, 3)
+
+
+def test_the_loss_is_taken_where_layers_learn() -> None:
+    built = method({}, decoder="deeplabv3plus", image_size=64)
+    assert built.avm_stages == (1, 4)
+    with pytest.raises(UserError, match=r"avm_stages=\[1, 2\].*does not read.*\[2\]"):
+        method({"avm_stages": [1, 2]}, decoder="deeplabv3plus", image_size=64)

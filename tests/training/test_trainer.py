@@ -1,48 +1,70 @@
 """The Trainer's processes and callbacks."""
 
-import os
+from pathlib import Path
+from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from avs_lightning.errors import UserError
+from avs_lightning.methods import AVSMethod
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.sync_batch_norm import BatchNormSync
-from avs_lightning.training.trainer import LastCheckpoint, build_trainer, check_processes
+from avs_lightning.training.trainer import LastCheckpoint, build_trainer
 
 
-@pytest.mark.parametrize("devices", [1, 2, "auto", [0, 1], None])
-def test_processes_that_a_machine_can_run(devices: object) -> None:
-    check_processes({"accelerator": "cpu", "devices": devices})
+def method(network: dict[str, Any] | None = None, loss: dict[str, Any] | None = None) -> AVSMethod:
+    return AVSMethod(
+        network={"encoder": "test_resnet", "channels": 8, "image_size": 32, **(network or {})},
+        audio_encoder={"name": "small", "frozen": False},
+        loss={"avm": "audio", "avm_weight": 0.5, "avm_distance": "kl", **(loss or {})},
+        optimizer={"name": "adam", "lr": 1e-3},
+    )
 
 
-def test_more_processes_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
-    check_processes({"accelerator": "cpu", "devices": 4})
-    check_processes({"accelerator": "gpu", "devices": 8})
-    with pytest.raises(UserError, match=r"trainer.devices=5: .* this machine has 4 cores"):
-        check_processes({"accelerator": "cpu", "devices": 5})
+def config(devices: Any) -> DictConfig:
+    return OmegaConf.create(
+        {
+            "trainer": {
+                "accelerator": "cpu",
+                "strategy": "auto",
+                "num_nodes": 1,
+                "sync_batchnorm": True,
+                "enable_progress_bar": True,
+                "devices": devices,
+            },
+            "callbacks": {"checkpoint": {"monitor": "val/miou_frame", "mode": "max"}, "pictures": {"clips": 0}},
+            "data": {"image_size": 32},
+        }
+    )
 
 
-@pytest.mark.parametrize("given, strategy", [({"devices": 2}, "DDPStrategy"), ({"devices": 1}, "SingleDeviceStrategy")])
-def test_several_devices_are_distributed(tmp_path: object, given: dict[str, int], strategy: str) -> None:
-    cfg = {
-        "trainer": {
-            "accelerator": "cpu",
-            "strategy": "auto",
-            "num_nodes": 1,
-            "sync_batchnorm": True,
-            "enable_progress_bar": True,
-            **given,
-        },
-        "callbacks": {"checkpoint": {"monitor": "val/miou_frame", "mode": "max"}, "pictures": {"clips": 0}},
-    }
-    trainer = build_trainer(OmegaConf.create(cfg), RunFolder(tmp_path), [])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "devices, strategy", [(2, "DDPStrategy"), ("1", "SingleDeviceStrategy"), ("auto", "SingleDeviceStrategy")]
+)
+def test_several_devices_are_distributed(tmp_path: Path, devices: Any, strategy: str) -> None:
+    trainer = build_trainer(config(devices), RunFolder(tmp_path), [], method())
     assert type(trainer.strategy).__name__ == strategy
     synced = getattr(trainer.strategy, "_layer_sync", None)
-    assert isinstance(synced, BatchNormSync) == (given["devices"] > 1)
+    assert isinstance(synced, BatchNormSync) == (strategy == "DDPStrategy")
     names = [type(callback).__name__ for callback in trainer.callbacks]
     # last.ckpt speaks of the best one: it has to be written after it.
     assert names.index("ModelCheckpoint") < names.index("LastCheckpoint")
     assert {"RichProgressBar", "RunProgress", "ClipRecords", "TrainingCost"} <= set(names)
     assert isinstance(trainer.checkpoint_callbacks[-1], LastCheckpoint)
+
+
+@pytest.mark.parametrize(
+    "network, loss, idle",
+    [
+        ({}, {}, False),
+        ({"audio": False, "visual": True}, {}, True),  # nobody hears the audio encoder
+        ({"decoder": "deeplabv3plus", "stages": (2, 3)}, {"avm_weight": 0}, True),
+        ({"stages": ()}, {"avm_weight": 0, "project": True}, True),  # nor needs the projections
+        ({"stages": ()}, {"project": True}, False),
+    ],
+)
+def test_processes_wait_for_no_gradient_that_does_not_come(
+    tmp_path: Path, network: dict[str, Any], loss: dict[str, Any], idle: bool
+) -> None:
+    trainer = build_trainer(config(2), RunFolder(tmp_path), [], method(network, loss))
+    assert trainer.strategy._ddp_kwargs.get("find_unused_parameters", False) == idle

@@ -23,7 +23,8 @@ class AVSMethod(SegmentationMethod):
         network: arguments of `AVS`.
         audio_encoder: arguments of `build_audio_encoder`: name, weights, frozen.
         loss: `avm` (audio, visual or cosine), `avm_weight`, `avm_distance` (kl or euclidean), `avm_stages` (None: the
-            stages with TPAVI) and `project` (learn a Linear a stage for the loss where the stage has no audio vector).
+            stages with TPAVI that the decoder reads) and `project` (learn a Linear a stage for the loss where the
+            stage has no audio vector).
         optimizer: arguments of `build_optimizer`.
 
     Raises:
@@ -46,9 +47,16 @@ class AVSMethod(SegmentationMethod):
             raise UserError(f"method.loss.avm={loss['avm']} is unknown; it is one of {', '.join(AVM_LOSSES)}")
         fused = self.network.stages if self.network.uses_audio else ()
         chosen = loss.get("avm_stages")
-        self.avm_stages: tuple[int, ...] = tuple(chosen) if chosen is not None else tuple(fused)
+        # By default those that learn: a stage which the decoder does not read keeps the weights it was drawn with.
+        learning = tuple(stage for stage in fused if stage in self.network.decoder.reads)
+        self.avm_stages: tuple[int, ...] = tuple(chosen) if chosen is not None else learning
         if loss.get("project") and chosen is None:
-            self.avm_stages = (1, 2, 3, 4)
+            self.avm_stages = self.network.decoder.reads
+        if unread := [stage for stage in self.avm_stages if stage not in self.network.decoder.reads]:
+            raise UserError(
+                f"method.loss.avm_stages={list(self.avm_stages)}: the decoder does not read the stages {unread}, whose "
+                f"layers so learn nothing; choose among {list(self.network.decoder.reads)}"
+            )
         silent = [stage for stage in self.avm_stages if stage not in fused]
         if silent and not loss.get("project"):
             raise UserError(

@@ -1,17 +1,21 @@
 """What every segmentation method shares: exact scores, logging, the optimiser."""
 
+import os
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torchmetrics import Metric
 
 from avs_lightning.data import ClipBatch
 from avs_lightning.errors import UserError
 from avs_lightning.methods.optimizers import build_optimizer
 from avs_lightning.metrics import ClipScores, SegmentationScores
+from avs_lightning.metrics.per_clip import score_clips, score_seconds
 from avs_lightning.models import NetworkOutput
 
 
@@ -44,36 +48,70 @@ class SegmentationMethod(pl.LightningModule):
     def losses(self, out: NetworkOutput, batch: ClipBatch) -> dict[str, Tensor]:
         """Return the weighted terms whose sum is optimised, by name."""
 
+    def log(self, name: str, value: Any, *args: Any, **options: Any) -> None:
+        """Log as Lightning does; with `sync_dist` over all processes here and now.
+
+        Lightning would do so when a callback first reads the value: on the first process alone where that is its
+        progress bar, while the others are in another collective. Here no reading communicates, so that callbacks may
+        read in any order and in any process.
+
+        Raises:
+            TypeError: for a torchmetrics object, which would communicate when it is read.
+        """
+        if isinstance(value, Metric):
+            raise TypeError(
+                f"log({name!r}): give the value, metric.compute(); a metric would be reduced where it is read"
+            )
+        if options.pop("sync_dist", False) and self._trainer is not None:
+            value = torch.as_tensor(value, dtype=torch.get_default_dtype(), device=self.device)
+            value = over_processes(value, options.get("reduce_fx", "mean"))
+        super().log(name, value, *args, **options)
+
     def set_test_sets(self, names: list[str]) -> None:
         """Name the test dataloaders that are to come."""
         self.test_scores = nn.ModuleDict({name: SegmentationScores() for name in names})
         self.clip_scores = {}
 
+    def idle_parameters(self, batch: ClipBatch) -> list[str]:
+        """Return the names of the trained parameters that the loss of a batch does not reach."""
+        training = self.training
+        with torch.enable_grad():
+            terms = self.eval().losses(self(batch), batch)
+        self.train(training)
+        reached = leaves(torch.stack(list(terms.values())).sum())
+        return [name for name, p in self.named_parameters() if p.requires_grad and p not in reached]
+
     def on_train_epoch_start(self) -> None:
         # An epoch's randomness hangs on (seed, epoch, rank) alone, so that a resumed run repeats an uninterrupted one.
-        seed = int(self.trainer.datamodule.hparams.seed)  # type: ignore[attr-defined]
-        torch.manual_seed((seed * 1_000_003 + self.current_epoch) * 4_099 + self.global_rank)
+        if (seed := os.environ.get("PL_GLOBAL_SEED")) is not None:  # `seed_everything`'s
+            torch.manual_seed((int(seed) * 1_000_003 + self.current_epoch) * 4_099 + self.global_rank)
 
-    def training_step(self, batch: ClipBatch, batch_index: int) -> Tensor:
+    def training_step(self, batch: ClipBatch, batch_index: int) -> dict[str, Any]:
         terms = self.losses(self(batch), batch)
         loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss.detach()):
-            values = ", ".join(f"{name}={value.item():.4g}" for name, value in terms.items())
+        values = torch.stack([*(term.detach() for term in terms.values()), loss.detach()])
+        shown = dict(zip([*terms, "loss"], over_processes(values).unbind()))
+        logged = {f"train/{name}": value for name, value in shown.items()}
+        self.log_dict(logged, batch_size=len(batch), on_step=True, on_epoch=True)
+        self.log("loss", shown["loss"], prog_bar=True, logger=False, batch_size=len(batch))
+        return {"loss": loss, "shown": shown}
+
+    def on_train_batch_end(self, outputs: Any, batch: ClipBatch, batch_idx: int) -> None:
+        # Here Lightning waits for the device anyway: it reads the bar's values.
+        shown: dict[str, Tensor] = outputs["shown"]
+        if not torch.isfinite(shown["loss"]):
+            values = ", ".join(f"{name}={value.item():.4g}" for name, value in shown.items() if name != "loss")
             raise UserError(
-                f"the loss became {loss.item()} in epoch {self.current_epoch}, batch {batch_index}, clips "
+                f"the loss became {shown['loss'].item()} in epoch {self.current_epoch}, batch {batch_idx}, clips "
                 f"{', '.join(batch.ids)} ({values}): lower the learning rate (method.optimizer.lr), clip gradients "
                 "(trainer.gradient_clip_val) or train in 32-bit (trainer.precision)"
             )
-        logged = {f"train/{name}": value.detach() for name, value in terms.items()} | {"train/loss": loss.detach()}
-        self.log_dict(logged, batch_size=len(batch), on_step=True, on_epoch=True, sync_dist=True)
-        self.log("loss", loss.detach(), prog_bar=True, logger=False, batch_size=len(batch))
-        return loss
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
         self.val_scores.update(self(batch).logits, batch.masks, batch.labelled, batch.indices)
 
     def on_validation_epoch_end(self) -> None:
-        values = self._log_scores("val", self.val_scores)
+        _, values = self._log_scores("val", self.val_scores)
         self.log("mIoU", values["miou_frame"], prog_bar=True, logger=False)
 
     def test_step(self, batch: ClipBatch, batch_index: int, dataloader_idx: int = 0) -> None:
@@ -84,25 +122,51 @@ class SegmentationMethod(pl.LightningModule):
     def on_test_epoch_end(self) -> None:
         for name, scores in self.test_scores.items():
             assert isinstance(scores, SegmentationScores)
-            self.clip_scores[name] = scores.per_clip()
-            self._log_scores(name, scores)
+            self.clip_scores[name], _ = self._log_scores(name, scores)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["avs_method"] = type(self).__name__
         if (reached := self.trainer.callback_metrics.get("val/miou_frame")) is not None:
             checkpoint["avs_val_miou_frame"] = reached.item()
-        data = type(self.trainer.datamodule)  # type: ignore[attr-defined]
-        checkpoint["avs_datamodule"] = f"{data.__module__}.{data.__qualname__}"
+        if (datamodule := self.trainer.datamodule) is not None:  # type: ignore[attr-defined]
+            data = type(datamodule)
+            checkpoint["avs_datamodule"] = f"{data.__module__}.{data.__qualname__}"
 
-    def _log_scores(self, prefix: str, scores: nn.Module) -> dict[str, Tensor]:
-        assert isinstance(scores, SegmentationScores)
-        values = dict(scores.compute())  # has brought the rows of all processes together
-        values |= {f"miou_second_{i + 1}": value for i, value in enumerate(scores.per_second())}
+    def _log_scores(self, prefix: str, scores: SegmentationScores) -> tuple[ClipScores, dict[str, Tensor]]:
+        indices, counts = scores.counts()  # the one gathering: what follows is the same in every process
+        clips = score_clips(indices, counts)
+        values = scores.of(counts)
+        values |= {f"miou_second_{i + 1}": value for i, value in enumerate(score_seconds(counts))}
         values = {name: value.float() for name, value in values.items()}
         self.log_dict({f"{prefix}/{name}": value for name, value in values.items()})
         scores.reset()
-        return values
+        return clips, values
 
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.parameters() if p.requires_grad]
         return build_optimizer(parameters, self.optimizer_options, lambda: int(self.trainer.estimated_stepping_batches))
+
+
+def over_processes(values: Tensor, reduce_fx: Any = "mean") -> Tensor:
+    """Return the mean (or `reduce_fx`: sum, min or max) of a tensor over all processes, which all have to take part."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return values
+    operation = getattr(reduce_fx, "__name__", reduce_fx)
+    values = values.clone()
+    dist.all_reduce(values, {"min": dist.ReduceOp.MIN, "max": dist.ReduceOp.MAX}.get(operation, dist.ReduceOp.SUM))
+    return values / dist.get_world_size() if operation in ("mean", "avg") else values
+
+
+def leaves(value: Tensor) -> set[Tensor]:
+    """Return the leaf tensors that a backward pass from `value` would give a gradient to."""
+    found: set[Tensor] = set()
+    seen, waiting = set(), [value.grad_fn]
+    while waiting:
+        node: Any = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            found.add(node.variable)
+        waiting += [step for step, _ in node.next_functions]
+    return found

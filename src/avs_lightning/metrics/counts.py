@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -38,10 +37,17 @@ class FrameCounts:
     def __getitem__(self, rows: slice | Tensor) -> FrameCounts:
         return FrameCounts(*(getattr(self, field.name)[rows] for field in fields(self)))
 
+    def numbers(self) -> Tensor:
+        """Return all counts as one table [n, numbers a clip], int32; see `from_numbers`."""
+        return torch.cat([getattr(self, field.name).flatten(1).int() for field in fields(self)], dim=1)
+
     @classmethod
-    def cat(cls, parts: Sequence[FrameCounts]) -> FrameCounts:
-        """Join the clips of several parts."""
-        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+    def from_numbers(cls, numbers: Tensor) -> FrameCounts:
+        """Take apart what `numbers` has joined."""
+        frames = numbers.shape[1] // (5 + 2 * LEVELS)
+        labelled, *single, predicted_at, correct_at = numbers.split([frames] * 5 + [frames * LEVELS] * 2, dim=1)
+        levels = (part.unflatten(1, (frames, LEVELS)) for part in (predicted_at, correct_at))
+        return cls(labelled.bool(), *single, *levels)
 
 
 def count_frames(logits: Tensor, masks: Tensor, labelled: Tensor | None = None) -> FrameCounts:

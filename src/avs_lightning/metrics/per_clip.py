@@ -56,3 +56,8 @@ def score_clips(indices: Tensor, counts: FrameCounts) -> ClipScores:
 def mean_where(kept: Tensor, values: Tensor, dim: int) -> Tensor:
     """Return the mean of what is kept along `dim`, float32; NaN where nothing is."""
     return (torch.where(kept, values, 0).sum(dim) / kept.sum(dim)).float()
+
+
+def score_seconds(counts: FrameCounts) -> Tensor:
+    """Return the mean IoU of the clips' k-th frames, [T] float32; NaN where no clip labels it."""
+    return mean_where(counts.labelled, frame_ious(counts), dim=0)

@@ -5,7 +5,6 @@ Not on their order, the batch size, or the number of processes, and a clip that 
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import torch
@@ -17,8 +16,8 @@ from torchmetrics.utilities import dim_zero_cat
 from avs_lightning.errors import UserError
 from avs_lightning.metrics.counts import FrameCounts, count_frames
 from avs_lightning.metrics.names import PROTOCOLS
-from avs_lightning.metrics.per_clip import ClipScores, mean_where, score_clips
-from avs_lightning.metrics.protocols import Protocol, false_positive_rate, frame_ious, fscore_of, miou_of
+from avs_lightning.metrics.per_clip import ClipScores, score_clips
+from avs_lightning.metrics.protocols import Protocol, false_positive_rate, fscore_of, miou_of
 
 
 class ClipMetric(Metric):
@@ -31,13 +30,12 @@ class ClipMetric(Metric):
     higher_is_better = True
     full_state_update = False
 
-    index: list[Tensor]
+    rows: list[Tensor]  # [n, 1 + numbers a clip]: each clip's index and counts, so that one gathering brings them all
 
     def __init__(self, batch_clips: int = 4) -> None:
         super().__init__(dist_sync_fn=_gather)
         self.batch_clips = batch_clips
-        for name in ("index", *(field.name for field in fields(FrameCounts))):
-            self.add_state(name, default=[], dist_reduce_fx="cat")
+        self.add_state("rows", default=[], dist_reduce_fx="cat")
 
     def update(
         self, logits: Tensor, masks: Tensor, labelled: Tensor | None = None, indices: Tensor | None = None
@@ -57,11 +55,10 @@ class ClipMetric(Metric):
         if indices is None:
             if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
                 raise UserError("with several processes the metric needs each clip's place: update(..., indices=...)")
-            seen = sum(len(rows) for rows in self.index)
+            seen = sum(map(len, self.rows))
             indices = torch.arange(seen, seen + len(counts.labelled))
-        self.index.append(indices.to(counts.labelled.device))
-        for field in fields(counts):
-            getattr(self, field.name).append(getattr(counts, field.name))
+        numbers = counts.numbers()
+        self.rows.append(torch.cat([indices.to(numbers)[:, None], numbers], dim=1))
 
     def counts(self) -> tuple[Tensor, FrameCounts]:
         """Return the clips of all processes, each once, in the data set's order: their indices [n] and counts.
@@ -72,14 +69,13 @@ class ClipMetric(Metric):
             return self._counts()
 
     def _counts(self) -> tuple[Tensor, FrameCounts]:
-        if len(self.index) == 0:
+        if len(self.rows) == 0:
             raise UserError("no clip to score: the split is empty")
-        order = dim_zero_cat(self.index)
-        counts = FrameCounts(*(dim_zero_cat(getattr(self, field.name)) for field in fields(FrameCounts)))
-        order, places = torch.sort(order, stable=True)
+        rows = dim_zero_cat(self.rows)
+        order, places = torch.sort(rows[:, 0].long(), stable=True)
         first = torch.ones_like(order, dtype=torch.bool)
         first[1:] = order[1:] != order[:-1]
-        return order[first], counts[places[first]]
+        return order[first], FrameCounts.from_numbers(rows[places[first], 1:])
 
 
 class MeanIoU(ClipMetric):
@@ -111,7 +107,10 @@ class SegmentationScores(ClipMetric):
 
     def compute(self) -> dict[str, Tensor]:
         """Return scalars: `miou_*` and `fscore_*` for each protocol, and `false_positive_rate`."""
-        _, counts = self._counts()
+        return self.of(self._counts()[1])
+
+    def of(self, counts: FrameCounts) -> dict[str, Tensor]:
+        """Return what `compute` returns, of counts that are there already (`self.counts()`)."""
         scores = {f"miou_{protocol}": miou_of(counts, protocol, self.batch_clips) for protocol in PROTOCOLS}
         scores |= {f"fscore_{protocol}": fscore_of(counts, protocol, self.batch_clips) for protocol in PROTOCOLS}
         return scores | {"false_positive_rate": false_positive_rate(counts)}
@@ -119,11 +118,6 @@ class SegmentationScores(ClipMetric):
     def per_clip(self) -> ClipScores:
         """Return the scores of each clip by itself, in the data set's order."""
         return score_clips(*self.counts())
-
-    def per_second(self) -> Tensor:
-        """Return the mean IoU of each clip's k-th frame over all clips, [T]; NaN where no clip labels it."""
-        _, counts = self.counts()
-        return mean_where(counts.labelled, frame_ious(counts), dim=0)
 
 
 def _gather(rows: Tensor, group: Any = None) -> list[Tensor]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from avs_lightning.training.signature import device_count, relevant_settings
+from avs_lightning.training.devices import device_count
+from avs_lightning.training.signature import relevant_settings
 
 STORE = "cells"
 """The folder below that of all runs which holds the cells of every study: a cell that two of them ask for runs once."""

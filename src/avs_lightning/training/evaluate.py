@@ -54,7 +54,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
             folder.open(cfg)
         stack.enter_context(explained_stops(folder))
         loggers = stack.enter_context(run_loggers(cfg, folder))
-        trainer = build_trainer(cfg, folder, loggers, test_sets=1 + len(probes))
+        trainer = build_trainer(cfg, folder, loggers, method, test_sets=1 + len(probes))
         result = {
             "name": cfg.name,
             "data": cfg.data.name,

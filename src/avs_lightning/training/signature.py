@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from avs_lightning.errors import UserError
+from avs_lightning.training.devices import process_count
 
 IRRELEVANT = (
     "name", "study", "paths", "logger", "launcher", "resume", "dry_run", "test", "probes", "probe_sounds",
@@ -39,8 +39,7 @@ def relevant_settings(
     """
     relevant = copy.deepcopy(dict(config))
     if command == "train":
-        trainer = relevant["trainer"]
-        relevant["global_batch"] = relevant["data"]["batch_size"] * device_count(trainer) * int(trainer["num_nodes"])
+        relevant["global_batch"] = relevant["data"]["batch_size"] * process_count(relevant["trainer"])
         relevant["starts_from"] = starts_from or content(relevant["init"]["checkpoint"])
     else:
         relevant["checkpoint"] = content(relevant["checkpoint"])
@@ -69,24 +68,6 @@ def content(file: str | None) -> str | None:
     if path is None or not path.is_file():
         return file  # where it has to be a file, the run will say that there is none
     return _hash(path.resolve(), path.stat().st_mtime_ns)
-
-
-def device_count(trainer: Mapping[str, Any]) -> int:
-    """Return how many devices `trainer.devices` means on this machine.
-
-    Raises:
-        UserError: it means none.
-    """
-    devices = trainer["devices"]
-    if str(devices) in ("auto", "-1"):
-        import torch
-
-        return max(1, torch.cuda.device_count()) if trainer["accelerator"] != "cpu" else 1
-    text = ",".join(map(str, devices)) + "," if isinstance(devices, (list, tuple)) else str(devices)
-    numbers = [part.strip() for part in text.split(",") if part.strip()]
-    if not numbers or not all(number.isdigit() for number in numbers) or text == "0":
-        raise UserError(f"trainer.devices={devices}: give a number of devices, auto, or a list of them, as [0,1]")
-    return len(numbers) if "," in text else int(text)
 
 
 @cache

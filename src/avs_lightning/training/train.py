@@ -60,7 +60,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
             folder.open(cfg)
         stack.enter_context(explained_stops(folder))
         loggers = stack.enter_context(run_loggers(cfg, folder))
-        trainer = build_trainer(cfg, folder, loggers, test_sets=1 + len(probes) if cfg.test else 0)
+        trainer = build_trainer(cfg, folder, loggers, method, test_sets=1 + len(probes) if cfg.test else 0)
         result = _fit_and_test(cfg, folder, trainer, method, datamodule, probes)
         if trainer.is_global_zero:
             result |= provenance(folder, datamodule)

@@ -1,34 +1,38 @@
 """The Lightning Trainer of a run."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, Checkpoint, LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.trainer.states import TrainerFn
 
 from avs_lightning.errors import UserError
+from avs_lightning.methods import SegmentationMethod
 from avs_lightning.reporting.clip_records import ClipRecords
 from avs_lightning.reporting.pictures import ClipPictures
+from avs_lightning.reporting.tables import empty_batch
 from avs_lightning.training.checkpoint_io import AtomicCheckpointIO
 from avs_lightning.training.cost import TrainingCost
+from avs_lightning.training.devices import check_processes, process_count
 from avs_lightning.training.progress import RunProgress
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.sync_batch_norm import BatchNormSync
 
 
-def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger], test_sets: int = 1) -> pl.Trainer:
+def build_trainer(
+    cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger], method: SegmentationMethod, test_sets: int = 1
+) -> pl.Trainer:
     """Build the Trainer from `cfg.trainer`, whose keys are Lightning's own, and `cfg.callbacks`.
 
     Args:
         cfg: the run's configuration.
         folder: where the run keeps its files.
         loggers: see `run_loggers`.
+        method: what will be trained or tested.
         test_sets: how many sounds the test split will be heard with; 0 for no test.
 
     Raises:
@@ -36,12 +40,14 @@ def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger],
     """
     given: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
     options = {name: value for name, value in given.items() if value is not None}
+    check_processes(given)
+    several = process_count(given) > 1
     plugins: list[Any] = [AtomicCheckpointIO()]
-    if options.pop("sync_batchnorm", False) and _several(options):
+    if options.pop("sync_batchnorm", False) and several:
         plugins.append(BatchNormSync())
-    if _several(options) and options["strategy"] == "auto":
-        options["strategy"] = "ddp" if uses_every_parameter(cfg) else "ddp_find_unused_parameters_true"
-    check_processes(options)
+    if several and options["strategy"] == "auto":  # processes wait for each gradient, and forever for one not to come
+        idle = "checkpoint" in cfg.callbacks and method.idle_parameters(empty_batch(cfg.data.image_size))
+        options["strategy"] = "ddp_find_unused_parameters_true" if idle else "ddp"
     try:
         return pl.Trainer(
             **options,
@@ -55,23 +61,6 @@ def build_trainer(cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger],
         )
     except (pl.utilities.exceptions.MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"the trainer cannot be built from trainer.*: {error}") from error
-
-
-def uses_every_parameter(cfg: DictConfig) -> bool:
-    """Say whether each trained parameter has a part in the loss, which several processes otherwise wait for in vain.
-
-    Without TPAVI nothing hears the audio encoder, unless L_AVM projects its vectors.
-    """
-    method = cfg.get("method")
-    return not method or bool(method.network.stages) or bool(method.loss.get("project"))
-
-
-def check_processes(options: dict[str, Any]) -> None:
-    """Refuse more processes than cores: Lightning would start them all. Two are always allowed, to try it out."""
-    cores, devices = os.cpu_count() or 1, options.get("devices")
-    on_cpu = options["accelerator"] == "cpu" or (options["accelerator"] == "auto" and not torch.cuda.is_available())
-    if on_cpu and isinstance(devices, int) and devices > max(2, cores):
-        raise UserError(f"trainer.devices={devices}: on the CPU each is a process, and this machine has {cores} cores")
 
 
 def build_callbacks(cfg: DictConfig, folder: RunFolder, test_sets: int = 1) -> list[Callback]:
@@ -141,9 +130,3 @@ class InterruptedCheckpoint(Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero:
             self.path.unlink(missing_ok=True)
-
-
-def _several(options: dict[str, Any]) -> bool:
-    devices = options.get("devices", 1)
-    count = len(devices) if isinstance(devices, list) else devices
-    return count not in (1, "1") or options.get("num_nodes", 1) > 1
