@@ -56,6 +56,15 @@ def test_a_resumed_run_drops_what_it_computes_again(path: Path) -> None:
     assert list(table["val/miou_frame"].isna()) == [False, False, False, True]
 
 
+def test_a_resumed_run_writes_the_rows_before_as_they_were(path: Path) -> None:
+    numbers = {"epoch": 0, "train/loss": 0.1234567890123456789, "lr": 1e-4 / 3}
+    MetricsCSV(path).log_metrics({**numbers, "val/miou_frame": 2 / 3}, step=0)
+    before = path.read_text()
+    second = MetricsCSV(path)
+    second.log_metrics({"val/miou_frame": 0.5}, step=1)
+    assert path.read_text().splitlines()[:2] == before.splitlines()
+
+
 def test_a_run_that_logs_nothing_leaves_the_file(path: Path) -> None:
     path.write_text("step,loss\n0,1.0\n")
     MetricsCSV(path).finalize("failed")

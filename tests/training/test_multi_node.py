@@ -102,8 +102,6 @@ def test_two_machines_train_one_run(
         ids = [row["id"] for row in csv.DictReader(file)]
     assert len(ids) == len(set(ids)) == 3  # one of the three test clips is dealt out twice
 
-    alone = avs(
-        "eval", f"checkpoint={folder}/checkpoints/best.ckpt", f"paths.output_dir={tmp_path}/eval"
-    )
+    alone = avs("eval", f"checkpoint={folder}/checkpoints/best.ckpt", f"paths.output_dir={tmp_path}/eval")
     assert alone.code == 0, alone.err
     assert scores_in(tmp_path / "eval") == scores_in(folder)

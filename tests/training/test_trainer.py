@@ -7,9 +7,10 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from avs_lightning.methods import AVSMethod
+from avs_lightning.training.checkpoints import LastCheckpoint
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.sync_batch_norm import BatchNormSync
-from avs_lightning.training.trainer import LastCheckpoint, build_trainer
+from avs_lightning.training.trainer import build_trainer
 
 
 def method(network: dict[str, Any] | None = None, loss: dict[str, Any] | None = None) -> AVSMethod:
@@ -48,7 +49,7 @@ def test_several_devices_are_distributed(tmp_path: Path, devices: Any, strategy:
     assert isinstance(synced, BatchNormSync) == (strategy == "DDPStrategy")
     names = [type(callback).__name__ for callback in trainer.callbacks]
     # last.ckpt speaks of the best one: it has to be written after it.
-    assert names.index("ModelCheckpoint") < names.index("LastCheckpoint")
+    assert names.index("BestCheckpoint") < names.index("LastCheckpoint")
     assert {"RichProgressBar", "RunProgress", "ClipRecords", "TrainingCost"} <= set(names)
     assert isinstance(trainer.checkpoint_callbacks[-1], LastCheckpoint)
 

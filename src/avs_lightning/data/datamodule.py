@@ -1,5 +1,6 @@
 """The data of a run: three splits, loaded by workers."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,7 +116,7 @@ class AVSDataModule(pl.LightningDataModule):
         return DataLoader(
             dataset,
             batch_size=batch_size,
-            sampler=clip_sampler(dataset, shuffle, seed=hp.seed),
+            sampler=ClipSampler(dataset, shuffle, hp.seed, self._epoch),
             num_workers=hp.workers,
             persistent_workers=again and hp.persistent_workers and hp.workers > 0,
             pin_memory=torch.cuda.is_available() if hp.pin_memory == "auto" else hp.pin_memory,
@@ -124,14 +125,33 @@ class AVSDataModule(pl.LightningDataModule):
             generator=torch.Generator().manual_seed(hp.seed),
         )
 
+    def _epoch(self) -> int | None:
+        counted: Any = self.trainer.fit_loop.epoch_progress.current if self.trainer else None
+        return counted.processed if counted else None
 
-def clip_sampler(dataset: Dataset[Clip], shuffle: bool, seed: int) -> DistributedSampler[Any]:
+
+class ClipSampler(DistributedSampler[Clip]):
     """The clips of the present process: a share that is equal in size for all processes; one process has them all.
 
-    A `DistributedSampler` even for one process: Lightning tells it the epoch (`set_epoch`) and does not replace it, and
-    its order depends on the seed and the epoch only.
+    A `DistributedSampler` even for one process, so that Lightning does not replace it. The order hangs on the seed and
+    the epoch, which is looked up when an iteration begins: `set_epoch`, which Lightning calls as well, comes too late
+    for a run that goes on, whose loader has its iterator before, and draws from it at once where it has workers.
+
+    Args:
+        dataset: of which the clips are.
+        shuffle: whether to draw another order each epoch.
+        seed: of the order.
+        epoch: returns the number of the epoch that is about to begin; None: where no Trainer counts them.
     """
-    distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
-    world = torch.distributed.get_world_size() if distributed else 1
-    rank = torch.distributed.get_rank() if distributed else 0
-    return DistributedSampler(dataset, num_replicas=world, rank=rank, shuffle=shuffle, seed=seed)
+
+    def __init__(self, dataset: Dataset[Clip], shuffle: bool, seed: int, epoch: Callable[[], int | None]) -> None:
+        distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
+        world = torch.distributed.get_world_size() if distributed else 1
+        rank = torch.distributed.get_rank() if distributed else 0
+        super().__init__(dataset, num_replicas=world, rank=rank, shuffle=shuffle, seed=seed)
+        self._present_epoch = epoch
+
+    def __iter__(self) -> Iterator[Any]:
+        if (epoch := self._present_epoch()) is not None:
+            self.set_epoch(epoch)
+        return super().__iter__()

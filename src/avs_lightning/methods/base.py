@@ -30,7 +30,10 @@ class SegmentationMethod(pl.LightningModule):
     Attributes:
         test_scores: by the name of each test dataloader, in order (`set_test_sets`); scores are logged under it.
         clip_scores: after a test, by the same names, the scores of each clip by itself.
+        score_names: what each set of scores holds; a subclass that logs more in the validation adds its names.
     """
+
+    score_names: tuple[str, ...] = SegmentationScores.names
 
     def __init__(self, optimizer: Mapping[str, Any]):
         super().__init__()

@@ -103,7 +103,16 @@ class FScore(ClipMetric):
 
 
 class SegmentationScores(ClipMetric):
-    """Every score under every protocol, from one pass over the pixels."""
+    """Every score under every protocol, from one pass over the pixels.
+
+    Attributes:
+        names: of the scores that `compute` returns.
+    """
+
+    names = (
+        *(f"{metric}_{protocol}" for metric in ("miou", "fscore") for protocol in PROTOCOLS),
+        "false_positive_rate",
+    )
 
     def compute(self) -> dict[str, Tensor]:
         """Return scalars: `miou_*` and `fscore_*` for each protocol, and `false_positive_rate`."""

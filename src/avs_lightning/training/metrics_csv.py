@@ -49,7 +49,7 @@ class MetricsCSV(Logger):
     def _read(self) -> dict[int, dict[str, float]]:
         if not self.path.exists():
             return {}
-        table = pd.read_csv(self.path)
+        table = pd.read_csv(self.path, float_precision="round_trip")
         rows = table.drop(columns="step").to_dict("records")
         return {
             int(step): {str(k): v for k, v in row.items() if not pd.isna(v)} for step, row in zip(table["step"], rows)
@@ -60,6 +60,8 @@ class MetricsCSV(Logger):
         if not self._rows:
             return
         table = pd.DataFrame([{"step": step, **row} for step, row in sorted(self._rows.items())])
+        if "epoch" in table:
+            table["epoch"] = table["epoch"].astype("Int64")  # rows without one would make the others 0.0
         leading = [name for name in ("step", "epoch") if name in table]
         table = table[leading + sorted(set(table.columns) - set(leading))]
         with replacing(self.path) as file:

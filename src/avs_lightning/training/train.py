@@ -5,26 +5,29 @@ import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Callback
 
 from avs_lightning.data.probes import Probe
-from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import load_entries, read_checkpoint, start_from
 from avs_lightning.reporting.console import console, is_first_process
 from avs_lightning.reporting.tables import network_table, scores_table
+from avs_lightning.training.checkpoints import BestCheckpoint, LastCheckpoint
 from avs_lightning.training.cost import TrainingCost
 from avs_lightning.training.evaluate import asked_probes, provenance, test_scores
 from avs_lightning.training.loggers import run_loggers
+from avs_lightning.training.resuming import check_resume, longer, same_limits
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.stops import explained_stops
-from avs_lightning.training.trainer import build_trainer
+from avs_lightning.training.trainer import build_trainer, check_monitor, check_settings
 
+C = TypeVar("C", bound=Callback)
 log = logging.getLogger(__name__)
 
 
@@ -36,11 +39,16 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     """
     folder = RunFolder(Path(cfg.paths.output_dir).resolve())
     probes = asked_probes(cfg) if cfg.test else {}
+    check_settings(cfg)
     resuming = cfg.resume is not None
-    if resuming and (done := results_of_finished(cfg, folder)):
-        console.print(f"{folder.path} is done; with trainer.max_epochs={2 * done['epochs']} it would go on")
-        report(cfg, folder, done)
-        return done
+    if resuming and (folder.last.exists() or folder.metrics.exists()):
+        stored = read_config(folder)
+        check_resume(stored, plain(cfg), folder.path)
+        if done := results_of_finished(cfg, folder, same_limits(stored, plain(cfg))):
+            more = longer(cfg.trainer, done["epochs"], done["steps"])
+            console.print(f"{folder.path} is done; with {more} it would go on", soft_wrap=True)
+            report(cfg, folder, done)
+            return done
     if is_first_process() and not (resuming or cfg.dry_run):
         folder.check_free()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -48,6 +56,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     datamodule.check()
     with console.status("building the network (pretrained weights are fetched on first use)"):
         method = build_method(cfg, fresh=not (resuming and folder.last.exists()))
+    check_monitor(cfg.callbacks.checkpoint.monitor, method)
     if is_first_process():
         console.print(network_table(method, cfg.data.image_size))
     if cfg.dry_run:
@@ -69,8 +78,14 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     return result
 
 
-def results_of_finished(cfg: DictConfig, folder: RunFolder) -> dict[str, Any] | None:
-    """Return what metrics.json holds if the run has nothing left to do; a damaged one is to be made again."""
+def results_of_finished(cfg: DictConfig, folder: RunFolder, same_end: bool) -> dict[str, Any] | None:
+    """Return what metrics.json holds if the run has nothing left to do; a damaged one is to be made again.
+
+    Args:
+        cfg: with which the run is to go on.
+        folder: of the run.
+        same_end: whether it is to end where it has ended.
+    """
     if not folder.metrics.exists():
         return None
     try:
@@ -80,7 +95,9 @@ def results_of_finished(cfg: DictConfig, folder: RunFolder) -> dict[str, Any] | 
         console.print(f"{folder.metrics} is damaged: the test is done again", soft_wrap=True)
         return None
     epochs, steps = cfg.trainer.max_epochs, cfg.trainer.max_steps
-    trained = (epochs is not None and 0 <= epochs <= epochs_done) or 0 <= steps <= steps_done
+    trained = same_end or any(
+        limit is not None and 0 <= limit <= done for limit, done in ((epochs, epochs_done), (steps, steps_done))
+    )
     tested = not cfg.test or {"true", *asked_probes(cfg)} <= set(result.get("scores", {}))
     return result if trained and tested else None
 
@@ -132,23 +149,38 @@ def _fit_and_test(
     if resume_from:  # with our messages; Lightning reads it again for the optimiser and the loops
         load_entries(method, read_checkpoint(resume_from)["state_dict"], resume_from)
     trainer.fit(method, datamodule, ckpt_path=resume_from, weights_only=True)
-    cost = next(c for c in trainer.callbacks if isinstance(c, TrainingCost)).summary(method)  # type: ignore[attr-defined]
+    cost = callback(trainer, TrainingCost).summary(method)
     result: dict[str, Any] = {
         "name": cfg.name,
         "data": cfg.data.name,
-        "epochs": trainer.current_epoch,
+        "epochs": callback(trainer, LastCheckpoint).epochs,
         "steps": trainer.global_step,
         "train_seconds": cost["train_seconds"],
         "cost": cost,
     }
+    if callback(trainer, BestCheckpoint).score is None and trainer.limit_val_batches:
+        if trainer.is_global_zero:
+            console.print("The training ended before its first validation: its last weights are validated")
+        trainer.validate(method, datamodule=datamodule, verbose=False)
     if folder.best.exists():
         best = read_checkpoint(folder.best)
         result["best"] = {"epoch": best["epoch"], "val_miou_frame": best.get("avs_val_miou_frame")}
     if cfg.test:
-        if not folder.best.exists():
-            raise UserError(
-                f"{folder.best} is not there: no epoch was validated (trainer.limit_val_batches, trainer.max_epochs)"
-            )
         load_entries(method, best["state_dict"], folder.best)
         result["scores"] = test_scores(trainer, method, datamodule, "test", probes)
     return result
+
+
+def callback(trainer: pl.Trainer, kind: type[C]) -> C:
+    """Return the one callback of a kind."""
+    return next(c for c in trainer.callbacks if isinstance(c, kind))  # type: ignore[attr-defined]
+
+
+def read_config(folder: RunFolder) -> dict[str, Any]:
+    """Return the configuration a run folder holds, as plain values."""
+    return plain(OmegaConf.load(folder.config))
+
+
+def plain(cfg: Any) -> Any:
+    """Return a configuration resolved, as plain values."""
+    return OmegaConf.to_container(cfg, resolve=True)

@@ -1,26 +1,28 @@
 """The Lightning Trainer of a run."""
 
+import inspect
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback, Checkpoint, LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import Callback, LearningRateMonitor, RichProgressBar
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.trainer.states import TrainerFn
 
-from avs_lightning.errors import UserError
+from avs_lightning.errors import UserError, near_matches
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.reporting.clip_records import ClipRecords
 from avs_lightning.reporting.pictures import ClipPictures
 from avs_lightning.reporting.tables import empty_batch
 from avs_lightning.training.checkpoint_io import AtomicCheckpointIO
+from avs_lightning.training.checkpoints import BestCheckpoint, InterruptedCheckpoint, LastCheckpoint
 from avs_lightning.training.cost import TrainingCost
 from avs_lightning.training.devices import check_processes, process_count
 from avs_lightning.training.progress import RunProgress
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.sync_batch_norm import BatchNormSync
+
+MODES = ("max", "min")
 
 
 def build_trainer(
@@ -39,7 +41,7 @@ def build_trainer(
         UserError: Lightning refuses the arguments (an accelerator that is not there, too many devices).
     """
     given: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
-    options = {name: value for name, value in given.items() if value is not None}
+    options = {name: value for name, value in given.items() if value is not None or takes_none(name)}
     check_processes(given)
     several = process_count(given) > 1
     plugins: list[Any] = [AtomicCheckpointIO()]
@@ -63,6 +65,12 @@ def build_trainer(
         raise UserError(f"the trainer cannot be built from trainer.*: {error}") from error
 
 
+def takes_none(name: str) -> bool:
+    """Say whether None means something to the Trainer's argument; elsewhere null leaves the argument out."""
+    argument = inspect.signature(pl.Trainer.__init__).parameters.get(name)
+    return argument is not None and type(None) in get_args(argument.annotation)
+
+
 def build_callbacks(cfg: DictConfig, folder: RunFolder, test_sets: int = 1) -> list[Callback]:
     """Build what a run leaves besides its logs: progress, clips, pictures; in training its cost and checkpoints."""
     clips = cfg.callbacks.get("clips", {}).get("count", 4)  # runs of earlier versions have no such setting
@@ -83,50 +91,39 @@ def build_callbacks(cfg: DictConfig, folder: RunFolder, test_sets: int = 1) -> l
 
 def checkpoints(options: DictConfig, folder: RunFolder) -> list[Callback]:
     """Return what writes best.ckpt, last.ckpt and interrupted.ckpt; last.ckpt comes after the best one it speaks of."""
-    best = ModelCheckpoint(
-        dirpath=folder.checkpoints,
-        filename="best",
-        monitor=options.monitor,
-        mode=options.mode,
-        save_top_k=1,
-        save_on_train_epoch_end=True,  # after validation, when the epoch is whole: resuming starts the next one
-        enable_version_counter=False,
-    )
+    best = BestCheckpoint(folder.best, options.monitor, options.mode)
     return [best, LastCheckpoint(folder.last), InterruptedCheckpoint(folder.interrupted)]
 
 
-class LastCheckpoint(Checkpoint):
-    """Leaves what resuming starts from in last.ckpt: before the first step, and at the end of every epoch.
+def check_settings(cfg: DictConfig) -> None:
+    """Refuse what cannot lead to the results that are asked for, before anything is built.
 
-    Lightning's own `save_last` writes only when the best one is written.
+    Raises:
+        UserError: settings that leave no best checkpoint, or Lightning's dry run, which leaves nothing.
     """
+    if cfg.trainer.get("fast_dev_run"):
+        raise UserError(
+            f"trainer.fast_dev_run={cfg.trainer.fast_dev_run}: Lightning then writes no logs, and a run is made of "
+            "them; debug=fast runs two batches of everything and leaves a whole run"
+        )
+    if cfg.test and cfg.trainer.limit_val_batches == 0 and not cfg.trainer.get("overfit_batches"):
+        raise UserError(
+            f"trainer.limit_val_batches={cfg.trainer.limit_val_batches}: without validation there is no best "
+            "checkpoint to test; test=false trains without both"
+        )
+    if (mode := cfg.callbacks.checkpoint.mode) not in MODES:
+        raise UserError(f"callbacks.checkpoint.mode={mode} is unknown; it is one of {', '.join(MODES)}")
 
-    def __init__(self, path: Path):
-        self.path = path
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.strategy.broadcast(self.path.exists()):  # the first process's view: it is the one that writes
-            trainer.save_checkpoint(self.path)
+def check_monitor(monitor: str, method: SegmentationMethod) -> None:
+    """See that the method will log the score that chooses the best checkpoint.
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        trainer.save_checkpoint(self.path)
-
-
-class InterruptedCheckpoint(Callback):
-    """On Ctrl-C or an error in the middle of an epoch, leaves the weights as they are in interrupted.ckpt.
-
-    `avs eval` reads it; resuming goes on from last.ckpt, the end of the last whole epoch, and so repeats exactly what
-    an uninterrupted run computes.
+    Raises:
+        UserError: it will not.
     """
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        fitting = trainer.state.fn == TrainerFn.FITTING and trainer.global_step > 0
-        if fitting and trainer.world_size == 1 and not isinstance(exception, (UserError, OSError)):
-            trainer.save_checkpoint(self.path)
-
-    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.is_global_zero:
-            self.path.unlink(missing_ok=True)
+    allowed = [f"val/{name}" for name in method.score_names]
+    if monitor not in allowed:
+        raise UserError(
+            f"callbacks.checkpoint.monitor={monitor} is no score of the validation{near_matches(monitor, allowed)} "
+            f"(allowed: {', '.join(allowed)})"
+        )
