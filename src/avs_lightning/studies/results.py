@@ -58,23 +58,25 @@ def results_of(plan: Plan, runs: Path) -> pd.DataFrame:
 
 def facts_of(plan: Plan, runs: Path) -> dict[str, str]:
     """Return what stands below a table, collected from the cells that are done: more than one value is told apart."""
+    folders = [cell_folder(cell, runs) for cell in plan.cells if cell.in_table]
+    seeds = sorted({cell.seed for cell in plan.cells if cell.in_table})
+    facts = run_facts([folder for folder in folders if read_metrics(folder) is not None])
+    return {**facts, "seeds": ", ".join(map(str, seeds))}
+
+
+def run_facts(folders: Sequence[Path]) -> dict[str, str]:
+    """Return data, fingerprint, code, machine and date of runs: more than one value is told apart."""
     found: dict[str, list[str]] = {name: [] for name in ("data", "fingerprint", "code", "machine", "date")}
-    done = [
-        (folder, metrics)
-        for cell in plan.cells
-        if cell.in_table and (metrics := read_metrics(folder := cell_folder(cell, runs))) is not None
-    ]
-    for (folder, metrics), asked in zip(done, _asked_data([folder for folder, _ in done])):
-        environment = _read(folder / "environment.json")
-        data = str(metrics.get("data", ""))
+    for folder, asked in zip(folders, _asked_data(folders)):
+        metrics, environment = read_metrics(folder) or {}, _read(folder / "environment.json")
+        data = str(metrics.get("data") or dict(_clip_settings(folder)).get("name", ""))
         found["data"].append(data)
-        found["fingerprint"].append(f"{data}{asked} {metrics.get('fingerprint', 'unknown')}")
+        if data:
+            found["fingerprint"].append(f"{data}{asked} {metrics.get('fingerprint', 'unknown')}")
         found["code"].append(_code(metrics.get("code") or environment.get("code", {})))
         found["machine"].append(_machine(environment, metrics))
         found["date"].append(str(environment.get("started", ""))[:10])
-    seeds = sorted({cell.seed for cell in plan.cells if cell.in_table})
-    facts = {name: _distinct(values) for name, values in found.items() if any(values)}
-    return {**facts, "seeds": ", ".join(map(str, seeds))}
+    return {name: _distinct(values) for name, values in found.items() if any(values)}
 
 
 def _asked_data(folders: Sequence[Path]) -> list[str]:
@@ -89,7 +91,7 @@ def _asked_data(folders: Sequence[Path]) -> list[str]:
 
 
 def _clip_settings(folder: Path) -> Iterator[tuple[str, Any]]:
-    with suppress(OSError, ValueError, yaml.YAMLError):
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         data = yaml.load((folder / "config.yaml").read_text(), yaml.CSafeLoader)["data"]
         yield from (item for item in _flat(data) if item[0] not in NOT_ASKED)
 

@@ -21,8 +21,9 @@ from avs_lightning.studies.executors import Executor
 from avs_lightning.studies.other_code import settle_other_code
 from avs_lightning.studies.plan import STUDIES, Plan, State, locked_study, plan_of, read_metrics, with_parents
 from avs_lightning.studies.processes import LocalJobs
+from avs_lightning.studies.reports import report_on
 from avs_lightning.studies.run import Outcome, all_scores, run_cells, states_of
-from avs_lightning.studies.status import study_report, study_table, written
+from avs_lightning.studies.status import study_table, written
 from avs_lightning.studies.study import Study
 from avs_lightning.studies.watching import watcher_for
 
@@ -158,7 +159,7 @@ class Session:
         console.print(table.to_rich())
         for kind, suffix in (("md", "md"), ("csv", "csv")):
             written(self.folder / f"table.{suffix}", table, kind)
-        report = study_report(self.folder, self.folder / "report.html")
+        report = report_on([self.folder], self.folder / "report.html")
         console.print(f"Table: {self.folder / 'table.md'}\nReport: {report}", soft_wrap=True)
 
     def plan(self) -> Plan:

@@ -1,4 +1,4 @@
-"""What a study's folder says of it: how far it is, its table, its report."""
+"""What a study's folder says of it: how far it is, its table."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 from rich.table import Table
 
 from avs_lightning.errors import UserError
-from avs_lightning.reporting.report import Report, ReportRun, write_report
 from avs_lightning.studies.layout import Layout
-from avs_lightning.studies.plan import Plan, failure_of, is_damaged, read_metrics, state_of
+from avs_lightning.studies.plan import Plan, failure_of, is_damaged, read_metrics
 from avs_lightning.studies.published import published_table
 from avs_lightning.studies.results import cell_folder, facts_of, results_of, states_in
 from avs_lightning.studies.tables import StudyTable, build_table
@@ -41,45 +40,6 @@ def study_table(folder: Path) -> StudyTable:
         results[list(layout.rows)] = results[list(layout.rows)].fillna("")
     published = published_table(layout.published) if layout.published else None
     return build_table(results, layout, published, synthetic=plan.synthetic, facts=facts, title=plan.title)
-
-
-def study_report(folder: Path, path: Path) -> Path:
-    """Write a study's HTML report.
-
-    Raises:
-        UserError: the folder holds no study, or the file cannot be written.
-    """
-    plan, runs = Plan.load(folder), runs_of(folder)
-    states, table = states_in(plan, runs), study_table(folder)
-    shown = [
-        ReportRun(
-            name=cell.name or cell.folder,
-            parameters=dict(cell.parameters),
-            seed=cell.seed,
-            state=states[cell.signature],
-            folder=cell_folder(cell, runs),
-            note=failure_of(cell_folder(cell, runs)),
-        )
-        for cell in plan.cells
-    ]
-    facts = {"protocol": table.layout.protocol, **facts_of(plan, runs)}
-    return write_report(
-        Report(
-            plan.title, plan.question, facts, shown, table_html=table.to_html(facts=False), notes=table.warnings,
-            protocol=table.layout.protocol,
-        ),
-        path,
-    )  # fmt: skip
-
-
-def run_report(folder: Path, path: Path) -> Path:
-    """Write the HTML report of a run by itself.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    run = ReportRun(folder.name, {}, 0, str(state_of(folder)), folder, failure_of(folder))
-    return write_report(Report(folder.name, "", {}, [run]), path)
 
 
 def status_table(folder: Path) -> Table:

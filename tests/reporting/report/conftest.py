@@ -69,7 +69,7 @@ def hostile_study(study: Callable[..., Report]) -> Report:
         axes, state = {HOSTILE: f"{HOSTILE}{number}"}, HOSTILE if number else "done"
         runs.append(replace(run, name=HOSTILE, parameters=axes, note=HOSTILE, state=state))
     question = f"{HOSTILE}\n\n![x](http://example.org/x.png) [x](javascript:alert(3))"
-    return Report(HOSTILE, question, {HOSTILE: HOSTILE}, runs, None, [HOSTILE], "frame")
+    return Report(HOSTILE, question, {HOSTILE: HOSTILE}, runs, [], [HOSTILE], "miou", "frame")
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +89,7 @@ def browser() -> Iterator[Any]:
 
 def write_run(
     folder: Path, miou: float = 0.5, number: int = 0, clips: int = 2, encoder: str = "resnet", stages: str = "4",
-    category: str = "cat_meowing", epochs: int = 5,
+    category: str = "cat_meowing", epochs: int = 5, seed: int = 0,
 ) -> Path:  # fmt: skip
     folder.mkdir(parents=True)
     minutes = number + 1
@@ -111,9 +111,11 @@ def write_run(
     }  # fmt: skip
     (folder / "metrics.json").write_text(json.dumps(metrics))
     environment = {"started": "2026-01-01T00:00:00+00:00", "python": "3.11", "packages": {"torch": "2"}, "gpus": []}
+    environment |= {"command": ["avs", "train", "fusion=[a b]"]}
+    (folder / "run.log").write_text("the beginning\nthe end\n")
     (folder / "environment.json").write_text(json.dumps(environment))
     config = {
-        "name": folder.name, "seed": 0, "paths": {"output_dir": str(folder)}, "data": {"root": f"/data/{number}"},
+        "name": folder.name, "seed": seed, "paths": {"output_dir": str(folder)}, "data": {"root": f"/data/{number}"},
         "encoder": {"name": encoder}, "fusion": {"stages": [int(stage) for stage in stages]},
         "method": {"network": {"encoder": encoder}}, "trainer": {"max_epochs": epochs},
     }  # fmt: skip

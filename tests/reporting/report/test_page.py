@@ -24,7 +24,7 @@ def own_part(html: str) -> str:
 
 
 def test_everything_of_a_study_is_in_one_file(study: StudyWriter, tmp_path: Path) -> None:
-    report = replace(study(), table_html="<table><tr><td>the paper's layout</td></tr></table>", notes=["a > b: held"])
+    report = replace(study(), tables=["<table><tr><td>the paper's layout</td></tr></table>"], notes=["a > b: held"])
     html = page_of(report, tmp_path)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
     for words in (
@@ -46,7 +46,7 @@ def test_a_run_by_itself_has_its_configuration(run_folder: Callable[..., Path], 
     run = ReportRun("one run", {}, 3, "done", run_folder("one"))
     html = own_part(page_of(Report("One", "", {}, [run]), tmp_path))
     assert "fusion.stages" in html
-    assert 'id="filters"' not in html
+    assert 'type="search"' not in html
     assert "Differences" not in html
 
 
@@ -67,7 +67,7 @@ def test_a_damaged_file_is_named(study: StudyWriter, tmp_path: Path, name: str, 
     report = study(cells=2, clips=1)
     (report.runs[0].folder / name).write_bytes(content)
     html = own_part(page_of(report, tmp_path))
-    assert f"<b>{report.runs[0].name}</b>: {name}: " in html
+    assert f"<b>{report.runs[0].name}, seed 0</b>: {name}: " in html
     assert report.runs[1].name in html
 
 
@@ -78,7 +78,7 @@ def test_texts_from_everywhere_are_only_text(hostile_study: Report, tmp_path: Pa
     assert html.count("</script>") == 2  # the data's and the page's own
     assert "&lt;script&gt;alert(1)" in html
     data = json.loads(re.search(r'id="data">(.*?)</script>', html, re.DOTALL)[1])  # type: ignore[index]
-    assert data["runs"][0]["label"] == hostile_study.title
+    assert data["cells"][0]["name"] == hostile_study.title
 
 
 def test_a_place_that_cannot_be_written_is_a_users_error(study: StudyWriter, tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
-"""The files of one clip as data URIs."""
+"""The files of one clip, and what runs made of it, as data URIs."""
 
 import base64
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any, TypeVar
 
@@ -15,50 +15,68 @@ from avs_lightning.reporting.report.run_files import RunFiles
 
 T = TypeVar("T")
 TINTS = {"truth": overlays.TRUTH, "prediction": overlays.PREDICTION, "muted": overlays.MUTED}
+RUN_MASKS = ("prediction", "muted")
 FRAMES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 SOUNDS = {".mp3": "audio/mpeg", ".wav": "audio/wav", ".ogg": "audio/ogg", ".flac": "audio/flac"}
 
 
-def clip_media(entry: dict[str, Any], files: RunFiles) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read the pictures and the sound of an entry of clips/index.json.
+def clip_media(
+    entries: Mapping[int, dict[str, Any]], files: Mapping[int, RunFiles]
+) -> tuple[dict[str, Any], dict[int, dict[str, Any]], dict[str, str]]:
+    """Read the pictures and the sound of a clip, and what each run made of it.
 
     Args:
-        entry: the entry.
-        files: the run's files; what cannot be shown is noted there.
+        entries: by run its entry of clips/index.json for the clip.
+        files: by run its files; what cannot be shown is noted there.
 
     Returns:
-        Keys, per second under "frames", "truth", "prediction", "muted" and "errors", and one under "sound", None where
-        there is nothing to show; and the data URIs by key.
+        What is the same in every run, from the first: keys, per second under "frames" and "truth", and one under
+        "sound", None where there is nothing to show; under "silent" per second whether nothing sounds, None where that
+        is not labelled. By run keys per second under "prediction", "muted" and "errors". And the data URIs by key.
     """
     media: dict[str, str] = {}
-
-    def kept(data: bytes | None, kind: str) -> str | None:
-        if data is None:
-            return None
-        key = hashlib.sha256(data).hexdigest()[:16]
-        media[key] = f"data:{kind};base64,{base64.b64encode(data).decode()}"
-        return key
-
-    keys: dict[str, Any] = {"frames": [], "sound": None}
-    for name in _names(entry, "frames", files):
-        frame = _read(name, files, lambda data: (data, _frame_kind(data)))
-        keys["frames"].append(kept(*frame) if frame else None)
-    masks = {kind: [_read(name, files, overlays.read_mask) for name in _names(entry, kind, files)] for kind in TINTS}
-    for kind, colour in TINTS.items():
-        keys[kind] = [
-            kept(None if mask is None else overlays.tinted(mask, colour), "image/png") for mask in masks[kind]
+    first, its = next(iter(entries.items()))
+    of_first = files[first]
+    names = _names(its, "frames", of_first)
+    frames = [_read(name, of_first, lambda data: (data, _frame_kind(data))) for name in names]
+    truth = _masks(its, "truth", of_first)
+    scene: dict[str, Any] = {
+        "frames": [_kept(media, *frame) if frame else None for frame in frames],
+        "truth": [_tinted(media, mask, "truth") for mask in truth],
+        "silent": [None if mask is None else not mask.any() for mask in truth],
+        "sound": None,
+    }
+    if its.get("sound") is not None:
+        kind = SOUNDS.get(PurePath(str(its["sound"])).suffix.lower(), "audio/mpeg")
+        scene["sound"] = _kept(media, _read(its["sound"], of_first, _checked_sound), kind)
+    runs = {}
+    for run, entry in entries.items():
+        masks = {kind: _masks(entry, kind, files[run]) for kind in RUN_MASKS}
+        runs[run] = {kind: [_tinted(media, mask, kind) for mask in masks[kind]] for kind in RUN_MASKS}
+        runs[run]["errors"] = [
+            _kept(media, overlays.errors(true, found), "image/png")
+            if true is not None and found is not None and true.shape == found.shape
+            else None
+            for true, found in zip(truth, masks["prediction"])
         ]
-    keys["errors"] = [
-        kept(overlays.errors(truth, found), "image/png")
-        if truth is not None and found is not None and truth.shape == found.shape
-        else None
-        for truth, found in zip(masks["truth"], masks["prediction"])
-    ]
-    if entry.get("sound") is not None:
-        sound = _read(entry["sound"], files, _checked_sound)
-        kind = SOUNDS.get(PurePath(str(entry["sound"])).suffix.lower(), "audio/mpeg")
-        keys["sound"] = kept(sound, kind)
-    return keys, media
+    return scene, runs, media
+
+
+def _masks(entry: dict[str, Any], kind: str, files: RunFiles) -> list[overlays.Mask | None]:
+    return [_read(name, files, overlays.read_mask) for name in _names(entry, kind, files)]
+
+
+def _tinted(media: dict[str, str], mask: overlays.Mask | None, kind: str) -> str | None:
+    return _kept(media, None if mask is None else overlays.tinted(mask, TINTS[kind]), "image/png")
+
+
+def _kept(media: dict[str, str], data: bytes | None, kind: str) -> str | None:
+    """Put a file into `media`, under the hash of what it holds."""
+    if data is None:
+        return None
+    key = hashlib.sha256(data).hexdigest()[:16]
+    media[key] = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return key
 
 
 def _names(entry: dict[str, Any], kind: str, files: RunFiles) -> list[Any]:

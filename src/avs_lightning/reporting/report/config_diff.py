@@ -29,11 +29,12 @@ class Difference:
 def config_differences(settings: Sequence[Mapping[str, Any]]) -> list[Difference]:
     """Compare the settings of cells; a cell whose settings are empty is left out of the comparison.
 
-    Names, places and what cannot change a result are left out, and what is a path in every cell; of a path only the end
-    is shown. Settings that differ in the same way are one difference.
+    Names, places, the seed with what follows it, and what cannot change a result are left out, and what is a path in
+    every cell; of a path only the end is shown. Settings that differ in the same way are one difference.
     """
     flat = [flatten(one) for one in settings]
     keys = list(dict.fromkeys(key for one in flat for key in one if not _is_place(key)))
+    keys = [key for key in keys if any(one.get(key) != one.get("seed") for one in flat if one)]
     groups: dict[tuple[str, ...], list[str]] = {}
     for key in keys:
         values = [one.get(key) for one, whole in zip(flat, settings) if whole]

@@ -2,9 +2,12 @@
 
 import base64
 import hashlib
+import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
@@ -12,21 +15,36 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from avs_lightning.errors import UserError
-from avs_lightning.reporting.report.charts import charts
+from avs_lightning.reporting.report.cells import Cell, cells_of
 from avs_lightning.reporting.report.clips import clip_gallery
 from avs_lightning.reporting.report.config_diff import config_differences, flatten
 from avs_lightning.reporting.report.report import Report
 from avs_lightning.reporting.report.results import RunResults, read_results
-from avs_lightning.reporting.report.table import columns, groups, summary
 
 TEMPLATES = Path(__file__).parent / "templates"
-SCRIPTS = ("report.js", "filters.js", "charts.js", "clips.js")
-FILES = ("config.yaml", "environment.json", "metrics.csv", "metrics.json", "clips.csv", "clips/index.json")
+SCRIPTS = ("page.js", "scores.js", "filters.js", "table.js", "charts.js", "clips.js", "runs.js")
 PROTOCOLS = {
-    "reference": "mean over batches of 4 clips, as the released scripts",
+    "reference": "released scripts, mean over batches of 4 clips",
     "frame": "exact mean over frames",
     "dataset": "all pixels at once",
 }
+SOUNDS = {
+    "true": "its own sound",
+    "muted": "silence",
+    "noise": "white noise",
+    "swapped": "another clip's sound",
+    "permuted": "its own, seconds permuted",
+    "offscreen": "a sound from off screen",
+}
+SCORES: dict[str, dict[str, Any]] = {
+    "miou": {"title": "mIoU %", "scale": 100, "digits": 1, "higher": True, "by_protocol": True,
+             "about": "mean share of what is predicted or true that is both: 100 is perfect"},
+    "fscore": {"title": "F", "scale": 1, "digits": 3, "higher": True, "by_protocol": True,
+               "about": "F-score with beta² = 0.3, the best over thresholds: 1 is perfect"},
+    "false_positive_rate": {"title": "wrongly on %", "scale": 100, "digits": 1, "higher": False, "by_protocol": False,
+                            "about": "share of silent pixels that are switched on, mean over frames: 0 is perfect"},
+}  # fmt: skip
+FILES = ("config.yaml", "environment.json", "metrics.csv", "metrics.json", "clips.csv", "clips/index.json", "run.log")
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -41,7 +59,7 @@ def write_report(report: Report, path: Path) -> Path:
         UserError: the file cannot be written.
     """
     part = path.with_name(f"{path.name}.part")
-    html = render(report)
+    html = render(report, path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(html, encoding="utf-8")
@@ -56,36 +74,40 @@ def write_report(report: Report, path: Path) -> Path:
     return path
 
 
-def render(report: Report) -> str:
-    """Return the page of a report."""
+def render(report: Report, place: Path) -> str:
+    """Return the page of a report, whose links lead from the folder `place`."""
     results = read_results(report.runs)
-    drawn = charts(results, report.protocol)
-    gallery = clip_gallery(results, report.protocol)
-    table = columns(results, report.protocol)
-    axes = list(dict.fromkeys(axis for result in results for axis in result.run.parameters))
+    cells = cells_of(results)
+    rated = report.score if report.score == "false_positive_rate" else f"{report.score}_{report.protocol}"
+    gallery = clip_gallery(results, cells, rated)
     data = {
-        "runs": [_plain(result) for result in results],
-        "axes": axes,
-        "charts": [chart.plain() for chart in drawn],
-        "clips": gallery.cells,
+        "scores": SCORES,
+        "protocols": PROTOCOLS,
+        "sounds": SOUNDS,
+        "score": report.score,
+        "protocol": report.protocol,
+        "axes": list(dict.fromkeys(axis for cell in cells for axis in cell.parameters)),
+        "cells": [_plain_cell(cell) for cell in cells],
+        "runs": [_plain_run(result, place) for result in results],
+        "clips": gallery.clips,
         "media": gallery.media,
     }
     scripts = [get_plotlyjs(), "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)]
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True)  # fmt: skip
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     return environment.get_template("report.html.j2").render(
         report=report,
-        protocol=PROTOCOLS.get(report.protocol, ""),
+        protocols=PROTOCOLS,
+        sounds={sound: name for sound, name in SOUNDS.items() if any(sound in result.scores for result in results)},
+        scores=SCORES,
         question=_markdown(report.question),
-        table=Markup(report.table_html or ""),
+        drawn=[result.synthetic for result in results],
+        tables=[Markup(table) for table in report.tables],
         results=results,
-        columns=table,
-        groups=groups(table),
-        tiles=summary(results, report.protocol),
-        choices=_choices(results, axes),
-        charts=drawn,
+        cells=cells,
         gallery=gallery,
-        differences=config_differences([result.settings for result in results]) if len(results) > 1 else [],
+        differences=config_differences([results[cell.runs[0]].settings for cell in cells]),
         settings=flatten(results[0].settings) if len(results) == 1 else {},
         damaged=[(result.label, line) for result in results for line in dict.fromkeys(result.files.damaged)],
         missing=_missing(results),
@@ -96,19 +118,27 @@ def render(report: Report) -> str:
     )
 
 
-def _plain(result: RunResults) -> dict[str, Any]:
+def _plain_cell(cell: Cell) -> dict[str, Any]:
+    return {"name": cell.name, "parameters": cell.parameters, "group": cell.group, "parent": cell.parent,
+            "runs": cell.runs}  # fmt: skip
+
+
+def _plain_run(result: RunResults, place: Path) -> dict[str, Any]:
     run = result.run
-    return {"label": result.label, "parameters": run.parameters, "seed": str(run.seed), "state": run.state}
+    plain = {
+        name: getattr(result, name)
+        for name in ("label", "data", "fingerprint", "synthetic", "scores", "cost", "curves", "command", "started",
+                     "log", "fraction")
+    }  # fmt: skip
+    folder = run.folder.absolute()
+    link = quote(Path(os.path.relpath(folder, place.absolute())).as_posix())
+    return {
+        **plain, "categories": result.categories(), "seed": run.seed, "state": run.state, "note": run.note,
+        "folder": str(folder), "link": link,
+    }  # fmt: skip
 
 
-def _choices(results: list[RunResults], axes: list[str]) -> dict[str, list[str]]:
-    """What can be filtered by, with its values: axes, seeds and states of which there are several."""
-    values = {axis: [result.run.parameters.get(axis, "") for result in results] for axis in axes}
-    values |= {"seed": [str(result.run.seed) for result in results], "state": [result.run.state for result in results]}
-    return {name: list(dict.fromkeys(found)) for name, found in values.items() if len(set(found)) > 1}
-
-
-def _missing(results: list[RunResults]) -> dict[str, list[str]]:
+def _missing(results: Sequence[RunResults]) -> dict[str, list[str]]:
     """The finished runs that lack a file, by the file."""
     done = [result for result in results if result.run.state == "done"]
     found: dict[str, list[str]] = {}

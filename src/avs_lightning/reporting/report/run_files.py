@@ -39,7 +39,7 @@ class RunFiles:
 
     def rows(self, name: str, key: str) -> list[dict[str, str]]:
         """Return the whole rows of a CSV file that has a column `key`, by the names of its columns."""
-        text = self._text(name)
+        text = self._read_text(name)
         if text is None:
             return []
         try:
@@ -54,6 +54,10 @@ class RunFiles:
             self.damaged.append(f"{name}: {len(lines) - len(whole)} of {len(lines)} rows are cut or torn")
         return whole
 
+    def text(self, name: str) -> str:
+        """Return a file's text, or an empty one."""
+        return self._read_text(name) or ""
+
     def data(self, name: str) -> bytes | None:
         """Return a file's bytes, or None."""
         try:
@@ -64,7 +68,7 @@ class RunFiles:
             self.damaged.append(f"{name}: {error.strerror or error}")
         return None
 
-    def _text(self, name: str) -> str | None:
+    def _read_text(self, name: str) -> str | None:
         data = self.data(name)
         try:
             return None if data is None else data.decode()
@@ -73,7 +77,7 @@ class RunFiles:
         return None
 
     def _parsed(self, name: str, kind: type[T], parse: Callable[[str], Any]) -> T | None:
-        text = self._text(name)
+        text = self._read_text(name)
         if text is None:
             return None
         try:
