@@ -120,11 +120,13 @@ def write_run(
         "method": {"network": {"encoder": encoder}}, "trainer": {"max_epochs": epochs},
     }  # fmt: skip
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    log = [["step", "epoch", "train/loss_epoch", "train/loss_step", "val/miou_frame"]]
+    log = [["step", "epoch", "train/loss_epoch", "train/loss_step", "val/miou_frame", "val/fscore_dataset"]]
     for epoch in range(epochs):
         done = (epoch + 1) / epochs
-        log.append([str(10 * epoch + 5), str(epoch), "", str(1 - done / 2), ""])
-        log.append([str(10 * epoch + 9), str(epoch), str(1.2 - done * miou), "", str(miou * done**0.5)])
+        log.append([str(10 * epoch + 5), str(epoch), "", str(1 - done / 2), "", ""])
+        log.append(
+            [str(10 * epoch + 9), str(epoch), str(1.2 - done * miou), "", str(miou * done**0.5), str(miou * done)]
+        )
     write_csv(folder / "metrics.csv", log)
     write_clips(folder, miou, clips, category)
     return folder

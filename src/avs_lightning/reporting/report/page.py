@@ -14,7 +14,9 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from avs_lightning.data.sounds import SOUNDS
 from avs_lightning.errors import UserError
+from avs_lightning.metrics.names import PROTOCOLS, score_label
 from avs_lightning.reporting.report.cells import Cell, cells_of
 from avs_lightning.reporting.report.clips import clip_gallery
 from avs_lightning.reporting.report.config_diff import config_differences, flatten
@@ -23,27 +25,15 @@ from avs_lightning.reporting.report.results import RunResults, read_results
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("page.js", "scores.js", "filters.js", "table.js", "charts.js", "clips.js", "runs.js")
-PROTOCOLS = {
-    "reference": "released scripts, mean over batches of 4 clips",
-    "frame": "exact mean over frames",
-    "dataset": "all pixels at once",
-}
-SOUNDS = {
-    "true": "its own sound",
-    "muted": "silence",
-    "noise": "white noise",
-    "swapped": "another clip's sound",
-    "permuted": "its own, seconds permuted",
-    "offscreen": "a sound from off screen",
-}
 SCORES: dict[str, dict[str, Any]] = {
-    "miou": {"title": "mIoU %", "scale": 100, "digits": 1, "higher": True, "by_protocol": True,
+    "miou": {"scale": 100, "digits": 1, "higher": True, "by_protocol": True,
              "about": "mean share of what is predicted or true that is both: 100 is perfect"},
-    "fscore": {"title": "F", "scale": 1, "digits": 3, "higher": True, "by_protocol": True,
+    "fscore": {"scale": 1, "digits": 3, "higher": True, "by_protocol": True,
                "about": "F-score with beta² = 0.3, the best over thresholds: 1 is perfect"},
-    "false_positive_rate": {"title": "wrongly on %", "scale": 100, "digits": 1, "higher": False, "by_protocol": False,
+    "false_positive_rate": {"scale": 100, "digits": 1, "higher": False, "by_protocol": False,
                             "about": "share of silent pixels that are switched on, mean over frames: 0 is perfect"},
 }  # fmt: skip
+SCORES = {name: {"title": score_label(name), **form} for name, form in SCORES.items()}
 FILES = ("config.yaml", "environment.json", "metrics.csv", "metrics.json", "clips.csv", "clips/index.json", "run.log")
 
 

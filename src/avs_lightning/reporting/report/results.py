@@ -5,6 +5,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
+from avs_lightning.data.sounds import OWN
 from avs_lightning.reporting.report.report import ReportRun
 from avs_lightning.reporting.report.run_files import RunFiles
 
@@ -53,7 +54,7 @@ class RunResults:
     fraction: float | None
     files: RunFiles
 
-    def score(self, metric: str, sound: str = "true") -> float | None:
+    def score(self, metric: str, sound: str = OWN) -> float | None:
         """Return one score, such as `miou_frame`, with a sound."""
         return self.scores.get(sound, {}).get(metric)
 
