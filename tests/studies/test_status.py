@@ -10,7 +10,8 @@ from rich.console import Console
 
 from avs_lightning.errors import UserError
 from avs_lightning.studies.plan import Plan, PlannedCell
-from avs_lightning.studies.status import status_table, study_report, study_table, written
+from avs_lightning.studies.reports import report_on
+from avs_lightning.studies.status import status_table, study_table, written
 from avs_lightning.studies.study import narrowed, read_study
 from avs_lightning.training.run_folder import RunFolder
 
@@ -84,7 +85,7 @@ def test_cells_that_were_removed_by_hand_are_new(planned: Callable[..., Path]) -
     (folder.parents[1] / "cells").rename(folder.parents[1] / "aside")
     assert "28 cells, 28 new" in shown(status_table(folder))
     assert study_table(folder).to_markdown().count("– not run") == 28
-    assert study_report(folder, folder / "report.html").is_file()
+    assert report_on([folder], folder / "report.html").is_file()
 
 
 def test_a_table_names_what_is_missing_and_why(planned: Callable[..., Path]) -> None:
@@ -114,7 +115,7 @@ def test_a_study_of_which_a_part_was_run(planned: Callable[..., Path], name: str
     folder = planned(name, "synthetic", chosen, done=1)
     assert shown(study_table(folder).to_rich())
     assert study_table(folder).to_csv().count("\n") == 1 + len({str(c.parameters) for c in Plan.load(folder).cells})
-    assert study_report(folder, folder / "report.html").is_file()
+    assert report_on([folder], folder / "report.html").is_file()
 
 
 def test_a_sweep_has_a_row_a_cell(tmp_path: Path) -> None:
@@ -125,13 +126,13 @@ def test_a_sweep_has_a_row_a_cell(tmp_path: Path) -> None:
         Plan(folder.name, "Sweep", "", False, [], kept).save(folder)
         assert study_table(folder).to_csv().count("not run") == len(kept)
         assert "new" in shown(status_table(folder))
-        assert study_report(folder, folder / "report.html").is_file()
+        assert report_on([folder], folder / "report.html").is_file()
 
 
 def test_a_damaged_plan(planned: Callable[..., Path]) -> None:
     folder = planned()
     (folder / "plan.json").write_text('{"study": ')
-    for ask in (status_table, study_table, lambda folder: study_report(folder, folder / "report.html")):
+    for ask in (status_table, study_table, lambda folder: report_on([folder], folder / "report.html")):
         with pytest.raises(UserError, match=r"plan\.json is damaged"):
             ask(folder)
 

@@ -55,5 +55,5 @@ def main(argv: list[str]) -> int:
     folders = [folder_of(name) for name in names]
     place = folders[0] if len(folders) == 1 else Path()
     written = report_on(folders, options.output or place / "report.html")
-    console.print(f"The report is in {written}", soft_wrap=True)
+    console.print(f"The report is in {written}", soft_wrap=True, markup=False, highlight=False)
     return 0
