@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -56,7 +58,8 @@ def kl(p, q):
     return sum(p[c] * np.log(p[c] / q[c]) for c in range(len(p)))
 
 
-def masked_vectors(out, stage, hard):
+def masked_vectors(out, stage, hard, normalize):
+    scale = unit if normalize else np.asarray
     vectors = []
     for clip in range(out.logits.shape[0]):
         for frame in range(out.logits.shape[1]):
@@ -65,20 +68,20 @@ def masked_vectors(out, stage, hard):
             size = features.shape[-1]
             if hard:
                 mask = pool(sigmoid(logits), size) > 0.5
-                vectors.append(unit((features * mask).sum((1, 2)) / (mask.sum() + 1e-6)))
+                vectors.append(scale((features * mask).sum((1, 2)) / (mask.sum() + 1e-6)))
             else:
-                vectors.append(unit((features * sigmoid(pool(logits, size))).mean((1, 2))))
+                vectors.append(scale((features * sigmoid(pool(logits, size))).mean((1, 2))))
     return vectors
 
 
-def audio_vectors(out, stage):
-    return [unit(a) for a in out.audio[stage - 1].detach().double().flatten(0, 1).numpy()]
+def audio_vectors(out, stage, normalize):
+    return [unit(a) if normalize else a for a in out.audio[stage - 1].detach().double().flatten(0, 1).numpy()]
 
 
-def plain_avm_audio(out, stages, distance, kept):
+def plain_avm_audio(out, stages, distance, kept, normalize):
     of_stages = []
     for stage in stages:
-        pairs = list(zip(audio_vectors(out, stage), masked_vectors(out, stage, hard=False)))
+        pairs = list(zip(audio_vectors(out, stage, normalize), masked_vectors(out, stage, False, normalize)))
         pairs = [(a, u) for (a, u), keep in zip(pairs, kept) if keep]
         if distance == "kl":
             of_stages.append(sum(kl(softmax(a), softmax(u)) for a, u in pairs))
@@ -87,10 +90,20 @@ def plain_avm_audio(out, stages, distance, kept):
     return np.mean(of_stages)
 
 
-def plain_avm_visual(out, stages, distance, kept):
+def plain_avm_audio_far(out):
+    """The KL of raw vectors by logarithms of softmaxes, in float64."""
+    of_stages = []
+    for stage in (1, 2, 3, 4):
+        a = torch.tensor(np.stack(audio_vectors(out, stage, False)))
+        u = torch.tensor(np.stack(masked_vectors(out, stage, False, False)))
+        of_stages.append((a.softmax(-1) * (a.log_softmax(-1) - u.log_softmax(-1))).sum().item())
+    return np.mean(of_stages)
+
+
+def plain_avm_visual(out, stages, distance, kept, normalize):
     of_stages = []
     for stage in stages:
-        heard, seen = audio_vectors(out, stage), masked_vectors(out, stage, hard=False)
+        heard, seen = audio_vectors(out, stage, normalize), masked_vectors(out, stage, False, normalize)
         rows = [row for row, keep in enumerate(kept) if keep]
         terms = []
         for row in rows:
@@ -106,7 +119,7 @@ def plain_avm_visual(out, stages, distance, kept):
 def plain_avm_cosine(out, stages, kept):
     of_stages = []
     for stage in stages:
-        pairs = zip(audio_vectors(out, stage), masked_vectors(out, stage, hard=True), kept)
+        pairs = zip(audio_vectors(out, stage, True), masked_vectors(out, stage, True, True), kept)
         of_stages.append(np.mean([-np.log(max(a @ u, 0) + 1e-6) for a, u, keep in pairs if keep]))
     return np.mean(of_stages)
 
@@ -129,10 +142,10 @@ def test_losses_equal_plain_loops(stages, partly):
     given = labelled if partly else None
     kept = labelled.flatten().tolist()
     assert mask_bce(out.logits, masks, given).item() == pytest.approx(plain_bce(out.logits, masks, labelled), rel=1e-5)
-    for distance in ("kl", "euclidean"):
+    for distance, normalize in product(("kl", "euclidean"), (False, True)):
         for loss, plain in ((avm_audio, plain_avm_audio), (avm_visual, plain_avm_visual)):
-            value = loss(out, stages, distance, given).item()
-            assert value == pytest.approx(plain(out, stages, distance, kept), rel=1e-4)
+            value = loss(out, stages, distance, given, normalize).item()
+            assert value == pytest.approx(plain(out, stages, distance, kept, normalize), rel=1e-4)
     assert avm_cosine(out, stages, given).item() == pytest.approx(plain_avm_cosine(out, stages, kept), rel=1e-4)
 
 
@@ -159,9 +172,35 @@ def test_kl_of_nearly_equal_vectors_keeps_its_digits():
         for features in out.features:
             features[:, 1] = features[:, 0] + 0.02 * features[:, 1]
         out.logits[:, 1] = out.logits[:, 0]
-    expected = plain_avm_visual(out, (1, 2, 3, 4), "kl", [True, True])
-    assert expected < 1e-4
-    assert avm_visual(out).item() == pytest.approx(expected, rel=1e-4)
+    for normalize in (False, True):
+        expected = plain_avm_visual(out, (1, 2, 3, 4), "kl", [True, True], normalize)
+        assert expected < 1e-4
+        assert avm_visual(out, normalize=normalize).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_vectors_are_raw_unless_asked_for():
+    for loss in (avm_audio, avm_visual):
+        assert loss(some_output()) == loss(some_output(), normalize=False) != loss(some_output(), normalize=True)
+
+
+def test_kl_of_raw_vectors_far_apart_stays_finite():
+    out = some_output()
+    with torch.no_grad():
+        for audio in out.audio:
+            audio.mul_(200)
+    value = avm_audio(out)
+    value.backward()
+    assert value.item() == pytest.approx(plain_avm_audio_far(out), rel=1e-5)
+    assert all(leaf.grad.isfinite().all() for leaf in leaves(out))
+
+
+def test_double_precision_stays():
+    out = some_output()
+    double = NetworkOutput(out.logits.double(), [f.double() for f in out.features], [a.double() for a in out.audio])
+    masks, labelled = some_masks(out)
+    assert mask_bce(double.logits, masks, labelled).dtype == torch.float64
+    for loss in AVM:
+        assert loss(double).dtype == torch.float64
 
 
 def test_no_labelled_frame_is_a_zero_with_a_graph():
@@ -272,8 +311,10 @@ def losses_and_gradients(net, images, audio, masks, labelled):
     out = net(images, audio)
     losses = {"bce": mask_bce(out.logits, masks, labelled), "cosine": avm_cosine(out, labelled=labelled)}
     for distance in ("kl", "euclidean"):
-        losses[f"audio {distance}"] = avm_audio(out, distance=distance, labelled=labelled)
-        losses[f"visual {distance}"] = avm_visual(out, distance=distance, labelled=labelled)
+        for normalize in (False, True):
+            name, options = f"{distance} {normalize}", {"distance": distance, "normalize": normalize}
+            losses[f"audio {name}"] = avm_audio(out, labelled=labelled, **options)
+            losses[f"visual {name}"] = avm_visual(out, labelled=labelled, **options)
     gradients = {}
     for name, loss in losses.items():
         net.zero_grad()
@@ -315,8 +356,8 @@ def test_two_processes_equal_one(in_two_processes):
             torch.testing.assert_close(of_losses[name], value, rtol=1e-6, atol=1e-7)
             for one, other in zip(of_gradients[name], gradients[name]):
                 torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-7)
-        torch.testing.assert_close(total, losses["bce"] + 0.5 * losses["audio kl"], rtol=1e-6, atol=1e-7)
-        for one, bce, audio in zip(of_total, gradients["bce"], gradients["audio kl"]):
+        torch.testing.assert_close(total, losses["bce"] + 0.5 * losses["audio kl False"], rtol=1e-6, atol=1e-7)
+        for one, bce, audio in zip(of_total, gradients["bce"], gradients["audio kl False"]):
             torch.testing.assert_close(one, bce + 0.5 * audio, rtol=1e-4, atol=1e-7)
         share = [tensor[2 * rank : 2 * rank + 2] for tensor in global_batch()]
         assert alone == mask_bce(share[2], share[2], share[3])  # in evaluation, nothing is gathered

@@ -13,7 +13,7 @@ import torch
 from avs_lightning import AVS
 from avs_lightning.checkpoints import to_reference
 from avs_lightning.losses import avm_audio, avm_visual, mask_bce
-from avs_lightning.models import VGGish
+from avs_lightning.models import NetworkOutput, VGGish
 from avs_lightning.models.reference_names import reference_name
 
 CASES = {
@@ -64,16 +64,25 @@ def case(request, parity, fill, filled) -> SimpleNamespace:
     out = net(images, audio)
     losses = {"bce": mask_bce(out.logits, masks), "bce_first": mask_bce(out.logits[:, :1], masks[:, :1])}
     if stages:
-        for distance in ("kl", "euclidean"):
-            losses[f"avm_{distance}"] = avm_audio(out, stages, distance)
-            losses[f"avm_vv_{distance}"] = avm_visual(out, stages, distance)
+        losses |= matching_losses(out, stages, normalize=True)
     losses["total"] = losses["bce"] + 0.5 * losses["avm_kl"] if stages else losses["bce"]
     losses["total"].backward()
     gradients = {
         reference_name(n, encoder): p.grad.norm().item() for n, p in net.named_parameters() if p.grad is not None
     }
     expected = dict(np.load(parity / f"{request.param}.npz"))
-    return SimpleNamespace(net=net, out=out, losses=losses, gradients=gradients, entries=entries, expected=expected)
+    inputs, found = (images, audio), {"out": out, "losses": losses, "gradients": gradients}
+    return SimpleNamespace(
+        name=request.param, net=net, stages=stages, inputs=inputs, entries=entries, expected=expected, **found
+    )
+
+
+def matching_losses(out: NetworkOutput, stages: tuple[int, ...], normalize: bool) -> dict[str, torch.Tensor]:
+    losses = {}
+    for distance in ("kl", "euclidean"):
+        losses[f"avm_{distance}"] = avm_audio(out, stages, distance, normalize=normalize)
+        losses[f"avm_vv_{distance}"] = avm_visual(out, stages, distance, normalize=normalize)
+    return losses
 
 
 def assert_near(found: torch.Tensor, expected: np.ndarray) -> None:
@@ -100,6 +109,46 @@ def test_losses(case):
     assert expected.keys() == case.losses.keys()
     for name, value in expected.items():
         assert case.losses[name].item() == pytest.approx(float(value), rel=1e-4, abs=KL_ROUNDING), name
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+def test_matching_losses_of_raw_vectors(case, parity, precision):
+    if not case.stages:
+        pytest.skip("without TPAVI there is no audio vector")
+    suffix = "_float64" if precision == torch.float64 else ""
+    expected = json.loads((parity / "avm_unnormalised.json").read_text())[case.name]
+    out = NetworkOutput(
+        case.out.logits.detach().to(precision),
+        [feature.detach().to(precision) for feature in case.out.features],
+        [None if audio is None else audio.detach().to(precision) for audio in case.out.audio],
+    )
+    found = matching_losses(out, case.stages, normalize=False)
+    for distance in ("kl", "euclidean"):
+        name, visual = f"avm_{distance}", f"avm_vv_{distance}"
+        assert found[name].item() == pytest.approx(expected[name + suffix], rel=1e-4)
+        # The released code's one difference: a frame may be its own neighbour where others sound farther apart than 10.
+        released = visual_matching(out, case.stages, distance, own_distance=10)
+        assert released == pytest.approx(expected[visual + suffix], rel=1e-4, abs=KL_ROUNDING)
+        ours = visual_matching(out, case.stages, distance, own_distance=torch.inf)
+        assert found[visual].item() == pytest.approx(ours, rel=1e-4, abs=KL_ROUNDING)
+        assert ours > 2 * released
+
+
+def visual_matching(out: NetworkOutput, stages: tuple[int, ...], distance: str, own_distance: float) -> float:
+    """AVM-VV of raw vectors, where a frame's distance from itself is given."""
+    of_stages = []
+    for stage in stages:
+        features, audio = out.features[stage - 1][0], out.audio[stage - 1][0]
+        pooled = torch.nn.functional.adaptive_avg_pool2d(out.logits[0], features.shape[-2:])
+        seen = (features * pooled.sigmoid()).mean(dim=(2, 3))
+        apart = (audio[:, None] - audio[None]).norm(dim=-1)
+        nearest = (apart + torch.zeros_like(apart).fill_diagonal_(own_distance)).argmin(dim=1)
+        near = seen[nearest]
+        if distance == "kl":
+            of_stages.append((near.softmax(1) * (near.log_softmax(1) - seen.log_softmax(1))).sum())
+        else:
+            of_stages.append((near - seen + 1e-6).norm(dim=1).mean())
+    return torch.stack(of_stages).mean().item()
 
 
 def test_gradient_norms(case):

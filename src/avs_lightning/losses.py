@@ -1,10 +1,10 @@
-"""The losses of AVS (Zhou et al., ECCV 2022), from logits, on labelled frames only.
+"""The losses of AVS (Zhou et al., ECCV 2022), from logits.
 
 **Several processes.** Each loss collects its few numbers a frame from all processes (`gather_rows`) before it reduces
 them, so every process holds the loss of the global batch. The gathering's backward pass sums over the W processes and
 DDP then averages over them: W / W = 1, the gradient is that of one process on the global batch.
 
-**Autocast.** Inputs are taken to float32 first, and nothing here is an operation that autocast would take back.
+**Precision.** Half precision is taken to float32 first, and nothing here is an operation that autocast would take back.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def mask_bce(logits: Tensor, masks: Tensor, labelled: Tensor | None = None) -> T
         masks: [B, T, 1, H, W], 1 where the pixel sounds.
         labelled: [B, T], the frames that carry a mask; None for all.
     """
-    pixels = F.binary_cross_entropy_with_logits(logits.float(), masks.float(), reduction="none")
+    logits = _full(logits)
+    pixels = F.binary_cross_entropy_with_logits(logits, masks.to(logits), reduction="none")
     frames, kept = _gathered(pixels.mean(dim=(2, 3, 4)).flatten(), logits, labelled)
     return _mean(frames[kept])
 
@@ -55,6 +56,7 @@ def avm_audio(
     stages: Sequence[int] = (1, 2, 3, 4),
     distance: Distance = "kl",
     labelled: Tensor | None = None,
+    normalize: bool = False,
 ) -> Tensor:
     """Return AVM-AV, the paper's L_AVM: what is masked should look like what is heard (its eq. 4).
 
@@ -64,6 +66,8 @@ def avm_audio(
         distance: "kl" for KL(softmax(audio) || softmax(visual)), summed over frames and channels, so that it grows with
             the batch as in the released code; "euclidean" for the mean pairwise distance.
         labelled: [B, T], the frames to count; None for all.
+        normalize: L2-normalise audio and masked visual vectors first. The released MS3 recipe does not, though its loss
+            function would by default: on raw vectors the loss is tens to hundreds of times larger.
 
     Raises:
         UserError: for an unknown distance, and for a stage without audio vectors.
@@ -72,7 +76,7 @@ def avm_audio(
     def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
         return _distance(audio, visual, distance)
 
-    return _mean_over_stages(out, stages, labelled, _soft_masked, of_stage)
+    return _mean_over_stages(out, stages, labelled, _soft_masked, normalize, of_stage)
 
 
 def avm_visual(
@@ -80,11 +84,15 @@ def avm_visual(
     stages: Sequence[int] = (1, 2, 3, 4),
     distance: Distance = "kl",
     labelled: Tensor | None = None,
+    normalize: bool = False,
 ) -> Tensor:
     """Return AVM-VV: what is masked should look alike in the two frames that sound most alike.
 
-    Each frame is compared with the other frame of the (global) batch whose L2-normalised audio vector is nearest; a
-    lone frame has no other and costs nothing. Arguments and errors are those of `avm_audio`.
+    Each frame is compared with the other frame of the (global) batch whose audio vector is nearest; a lone frame has no
+    other and costs nothing. Arguments and errors are those of `avm_audio`.
+
+    The released code keeps a frame from being its own neighbour by adding 10 to its distance from itself. Raw vectors
+    are often farther apart than 10: there it then is its own neighbour after all, and costs nothing. Here it never is.
     """
 
     def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
@@ -94,7 +102,7 @@ def avm_visual(
         nearest = apart.fill_diagonal_(torch.inf).argmin(dim=-1)
         return _distance(visual[nearest], visual, distance)
 
-    return _mean_over_stages(out, stages, labelled, _soft_masked, of_stage)
+    return _mean_over_stages(out, stages, labelled, _soft_masked, normalize, of_stage)
 
 
 def avm_cosine(out: NetworkOutput, stages: Sequence[int] = (1, 2, 3, 4), labelled: Tensor | None = None) -> Tensor:
@@ -107,7 +115,7 @@ def avm_cosine(out: NetworkOutput, stages: Sequence[int] = (1, 2, 3, 4), labelle
     def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
         return _mean(-((audio * visual).sum(dim=-1).relu() + 1e-6).log())
 
-    return _mean_over_stages(out, stages, labelled, _hard_masked, of_stage)
+    return _mean_over_stages(out, stages, labelled, _hard_masked, True, of_stage)
 
 
 def _mean_over_stages(
@@ -115,16 +123,17 @@ def _mean_over_stages(
     stages: Sequence[int],
     labelled: Tensor | None,
     masked: Callable[[Tensor, Tensor], Tensor],
+    normalize: bool,
     of_stage: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    """Average over stages a loss of all kept rows: audio and masked features, both [rows, C] and L2-normalised."""
+    """Average over stages a loss of all kept rows: audio and masked features, both [rows, C]."""
     losses = []
     for stage in _checked(out, stages):
         audio = out.audio[stage - 1]
         assert audio is not None
-        visual = masked(out.features[stage - 1].flatten(0, 1).float(), out.logits.float())
-        pairs = F.normalize(torch.stack([audio.flatten(0, 1).float(), visual], dim=1), dim=-1)
-        rows, kept = _gathered(pairs, out.logits, labelled)
+        visual = masked(_full(out.features[stage - 1].flatten(0, 1)), _full(out.logits))
+        pairs = torch.stack([_full(audio.flatten(0, 1)), visual], dim=1)
+        rows, kept = _gathered(F.normalize(pairs, dim=-1) if normalize else pairs, out.logits, labelled)
         losses.append(of_stage(*rows[kept].unbind(dim=1)))
     return torch.stack(losses).mean()
 
@@ -137,7 +146,7 @@ def _soft_masked(features: Tensor, logits: Tensor) -> Tensor:
 
 def _hard_masked(features: Tensor, logits: Tensor) -> Tensor:
     """Average features over the pixels whose pooled sigmoid exceeds 0.5."""
-    mask = (_pool_like(features, logits.sigmoid()) > 0.5).float()
+    mask = (_pool_like(features, logits.sigmoid()) > 0.5).to(features)
     return (features * mask).sum(dim=(2, 3)) / (mask.sum(dim=(2, 3)) + 1e-6)
 
 
@@ -160,11 +169,15 @@ def _distance(target: Tensor, estimate: Tensor, distance: str) -> Tensor:
 def _kl(target: Tensor, estimate: Tensor) -> Tensor:
     """Return KL(softmax(target) || softmax(estimate)) of each row.
 
-    Unit vectors have nearly equal softmaxes, and the difference of their logarithms loses all digits but a few. With
-    p = softmax(target) and d = target - estimate it is exactly sum(p d) + ln(sum(p exp(-d))).
+    With p = softmax(target) and d = target - estimate this is sum(p d) + ln(sum(p exp(-d))), also for d less its mean.
+    Where the vectors are nearly equal, as unit vectors are, the difference of two logarithms would lose all digits but
+    a few; where they are far apart, exp would overflow.
     """
-    p, d = target.softmax(dim=-1), target - estimate
-    return (p * d).sum(dim=-1) + (p * torch.expm1(-d)).sum(dim=-1).log1p()
+    log_p, d = target.log_softmax(dim=-1), target - estimate
+    p, d = log_p.exp(), d - d.mean(dim=-1, keepdim=True)
+    near = d.detach().abs().amax(dim=-1, keepdim=True) < 1
+    of_near = (p * torch.expm1(-d.where(near, 0))).sum(dim=-1).log1p()
+    return (p * d).sum(dim=-1) + of_near.where(near[..., 0], (log_p - d).logsumexp(dim=-1))
 
 
 def _checked(out: NetworkOutput, stages: Sequence[int]) -> Sequence[int]:
@@ -178,6 +191,11 @@ def _checked(out: NetworkOutput, stages: Sequence[int]) -> Sequence[int]:
     if not stages:
         raise UserError("the audio-visual matching loss needs at least one stage, from 1 to 4; got none")
     return stages
+
+
+def _full(values: Tensor) -> Tensor:
+    """Return single precision for half; double stays."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _gathered(rows: Tensor, logits: Tensor, labelled: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from avs_lightning.data import ClipBatch
 from avs_lightning.errors import UserError
+from avs_lightning.losses import avm_audio, avm_cosine, avm_visual
 from avs_lightning.methods import AVSMethod
 from avs_lightning.training.sync_batch_norm import BatchNormSync
 
@@ -85,11 +86,10 @@ def test_two_processes_compute_the_loss_gradients_and_statistics_of_one(in_two_p
     whole = one_step(Step(method().double().train()), random_batch())
     assert all(gradient is not None for gradient in whole["gradients"].values())
     for part in in_two_processes(half_of_the_batch):
-        torch.testing.assert_close(part["loss"], whole["loss"], rtol=1e-6, atol=0)
+        torch.testing.assert_close(part["loss"], whole["loss"], rtol=1e-9, atol=0)
         assert part["gradients"].keys() == whole["gradients"].keys()
         for name, gradient in whole["gradients"].items():
-            # The losses are computed in single precision.
-            torch.testing.assert_close(part["gradients"][name], gradient, rtol=2e-5, atol=2e-6 * gradient.abs().max())
+            torch.testing.assert_close(part["gradients"][name], gradient, rtol=1e-9, atol=1e-9 * gradient.abs().max())
         assert part["buffers"].keys() == whole["buffers"].keys()
         for name, buffer in whole["buffers"].items():
             torch.testing.assert_close(part["buffers"][name], buffer, rtol=1e-9, atol=1e-12)
@@ -136,6 +136,26 @@ def test_a_projection_gives_the_loss_a_sound_where_the_network_has_none() -> Non
 def test_the_sound_of_a_stage_without_tpavi_is_missed() -> None:
     with pytest.raises(UserError, match=r"stages \[1\] have no audio vector: TPAVI hears at \[4\].*project=true"):
         method({"avm_stages": [1, 4]}, stages=(4,))
+
+
+def test_avm_compares_raw_vectors_unless_it_is_told_to_normalise() -> None:
+    batch = random_batch(2)
+    raw, normalised = (method(options).eval() for options in ({}, {"avm_normalize": True}))
+    out = raw(batch)
+    assert raw.losses(out, batch)["avm"] == 0.5 * avm_audio(out)
+    assert normalised.losses(out, batch)["avm"] == 0.5 * avm_audio(out, normalize=True)
+
+
+@pytest.mark.parametrize("avm", ["audio", "visual", "cosine"])
+def test_avm_counts_every_frame_that_exists_also_where_no_mask_is(avm: str) -> None:
+    batch = random_batch(2)
+    assert not batch.labelled.all()
+    built = method({"avm": avm}).eval()
+    out = built(batch)
+    loss = {"audio": avm_audio, "visual": avm_visual, "cosine": avm_cosine}[avm]
+    assert built.losses(out, batch)["avm"] == 0.5 * loss(out)
+    batch.valid[1, 4] = False
+    assert built.losses(out, batch)["avm"] == 0.5 * loss(out, labelled=batch.valid)
 
 
 @pytest.mark.parametrize("avm", ["audio", "visual", "cosine"])

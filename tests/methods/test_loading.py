@@ -47,6 +47,13 @@ def test_a_method_rebuilds_itself(build: Callable, tmp_path: Path) -> None:
     torch.testing.assert_close(loaded.state_dict(), method.state_dict(), rtol=0, atol=0)
 
 
+def test_a_checkpoint_from_before_stochastic_depth_and_raw_vectors_still_loads(build: Callable, tmp_path: Path) -> None:
+    method = build(drop_path=0.2)
+    assert load_method(save(method, tmp_path / "a.ckpt")).network.hyper_parameters["drop_path"] == 0.2  # type: ignore[union-attr]
+    del method.hparams["network"]["drop_path"]
+    assert load_method(save(method, tmp_path / "b.ckpt")).network.hyper_parameters["drop_path"] == 0  # type: ignore[union-attr]
+
+
 def test_its_weights_are_not_fetched_again(build: Callable) -> None:
     hyper_parameters = {"network": {"weights": "imagenet"}, "audio_encoder": {"weights": "vggish"}, "loss": {}}
     plain = without_weights(hyper_parameters)

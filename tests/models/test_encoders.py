@@ -4,6 +4,7 @@ import pytest
 import safetensors.torch
 import timm
 import torch
+from timm.layers import DropPath
 
 from avs_lightning.errors import UserError
 from avs_lightning.models import encoders
@@ -126,3 +127,39 @@ def test_model_without_published_weights():
     name = next(n for n in timm.list_models("resnet*") if not timm.is_model_pretrained(n))
     with pytest.raises(UserError, match=r"no weights of .*encoder\.weights=none"):
         VisualEncoder(name, "imagenet")
+
+
+def depths(module):
+    return [m.drop_prob for m in module.modules() if isinstance(m, DropPath)]
+
+
+def test_stochastic_depth_grows_linearly_over_the_52_blocks_of_pvt_v2_b5():
+    encoder = VisualEncoder("pvt_v2_b5", image_size=64, drop_path=0.1)
+    expected = [rate for block in range(1, 52) for rate in 2 * [0.1 * block / 51]]  # the first of the 52 has none
+    assert depths(encoder) == pytest.approx(expected, abs=1e-8)
+    assert depths(encoder) == depths(timm.create_model("pvt_v2_b5", drop_path_rate=0.1))
+    assert depths(VisualEncoder("pvt_v2_b5", image_size=64)) == []
+
+
+def test_stochastic_depth_is_of_training_alone_and_never_in_a_frozen_encoder():
+    images = torch.randn(4, 3, 64, 64)
+    plain, deep, frozen = (VisualEncoder("pvt_v2_b0", drop_path=rate, frozen=rate == 0.9) for rate in (0, 0.5, 0.9))
+    for encoder in (deep, frozen):
+        encoder.load_state_dict(plain.state_dict())
+    with torch.no_grad():
+        same = plain.eval()(images)[-1]
+        assert torch.equal(deep.eval()(images)[-1], same)
+        assert torch.equal(frozen.train()(images)[-1], same)
+        assert not torch.equal(deep.train()(images)[-1], same)
+
+
+@pytest.mark.parametrize("name", ["vgg16", "densenet121", "hrnet_w18"])
+def test_a_backbone_without_stochastic_depth_says_so(name):
+    with pytest.raises(UserError, match=rf"encoder\.drop_path=0\.1: {name} knows no stochastic depth"):
+        VisualEncoder(name, drop_path=0.1)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1])
+def test_a_rate_of_stochastic_depth_that_is_none(rate):
+    with pytest.raises(UserError, match=rf"encoder\.drop_path={rate}: .*from 0 to below 1"):
+        VisualEncoder("resnet18", drop_path=rate)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra import compose, initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
@@ -158,12 +159,14 @@ def from_run_folder(folder: Path) -> list[str]:
 
 
 def offer_any_encoder(argv: Sequence[str]) -> None:
-    """Let `encoder=<any timm backbone>` name a configuration: those without a file get the default settings."""
+    """Let `encoder=<any timm backbone>` name a configuration, with the settings of one that has a file."""
+    folder = files(CONFIG_MODULE) / "encoder"
     for argument in argv:
         match = re.fullmatch(r"encoder=([\w.,-]+)", argument)
         for name in match[1].split(",") if match else []:
-            if not (files(CONFIG_MODULE) / "encoder" / f"{name}.yaml").is_file():
-                node = {"name": name, "weights": "imagenet", "frozen": False}
+            if not (folder / f"{name}.yaml").is_file():
+                like = folder / ("pvt_v2_b5.yaml" if name.startswith("pvt_v2") else "resnet50.yaml")
+                node = {**yaml.safe_load(like.read_text()), "name": name}
                 ConfigStore.instance().store(group="encoder", name=name, node=node)
 
 

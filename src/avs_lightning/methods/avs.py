@@ -22,9 +22,9 @@ class AVSMethod(SegmentationMethod):
     Args:
         network: arguments of `AVS`.
         audio_encoder: arguments of `build_audio_encoder`: name, weights, frozen.
-        loss: `avm` (audio, visual or cosine), `avm_weight`, `avm_distance` (kl or euclidean), `avm_stages` (None: the
-            stages with TPAVI that the decoder reads) and `project` (learn a Linear a stage for the loss where the
-            stage has no audio vector).
+        loss: `avm` (audio, visual or cosine), `avm_weight`, `avm_distance` (kl or euclidean), `avm_normalize` (false as
+            released), `avm_stages` (None: the stages with TPAVI that the decoder reads) and `project` (learn a Linear a
+            stage for the loss where the stage has no audio vector).
         optimizer: arguments of `build_optimizer`.
 
     Raises:
@@ -78,11 +78,14 @@ class AVSMethod(SegmentationMethod):
         terms = {"bce": mask_bce(out.logits, batch.masks, batch.labelled)}
         weight = self.loss_options["avm_weight"]
         if weight and self.avm_stages:
-            terms["avm"] = weight * self._avm(out, batch.labelled)
+            terms["avm"] = weight * self._avm(out, batch.valid)
         return terms
 
-    def _avm(self, out: NetworkOutput, labelled: Tensor) -> Tensor:
-        if self.loss_options["avm"] == "cosine":
-            return avm_cosine(out, self.avm_stages, labelled=labelled)
-        term = avm_audio if self.loss_options["avm"] == "audio" else avm_visual
-        return term(out, self.avm_stages, distance=self.loss_options["avm_distance"], labelled=labelled)
+    def _avm(self, out: NetworkOutput, frames: Tensor) -> Tensor:
+        # It compares prediction and sound, without masks: as in the released S4 code, unlabelled frames count too.
+        options = self.loss_options
+        if options["avm"] == "cosine":
+            return avm_cosine(out, self.avm_stages, frames)
+        term = avm_audio if options["avm"] == "audio" else avm_visual
+        normalize = options.get("avm_normalize", False)
+        return term(out, self.avm_stages, options["avm_distance"], frames, normalize)

@@ -37,6 +37,8 @@ class AVS(nn.Module):
         channels: C, of every stage after the neck.
         audio_channels: of the audio embedding.
         image_size: height and width of the images, for encoders that are built for one size.
+        drop_path: stochastic depth of the encoder in training, see `VisualEncoder`; the released code trains PVT-v2
+            with 0.1.
 
     Attributes:
         hyper_parameters: the arguments; `AVS(**hyper_parameters)` is the same network.
@@ -59,6 +61,7 @@ class AVS(nn.Module):
         channels: int = 256,
         audio_channels: int = 128,
         image_size: int = 224,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         self.hyper_parameters: dict[str, Any] = {
@@ -73,11 +76,12 @@ class AVS(nn.Module):
             "channels": channels,
             "audio_channels": audio_channels,
             "image_size": image_size,
+            "drop_path": drop_path,
         }
         check_fusion(stages, audio, visual, encoder)
         self.stages, self.uses_audio, self.uses_visual = tuple(sorted(set(stages))), audio, visual
         self.channels, self.audio_channels = channels, audio_channels
-        self.encoder = VisualEncoder(encoder, weights, frozen_encoder, image_size)
+        self.encoder = VisualEncoder(encoder, weights, frozen_encoder, image_size, drop_path)
         self.neck = Neck(self.encoder.channels, channels)
         self.fusion = nn.ModuleDict({str(i): TPAVI(channels, audio_channels, scope) for i in self.stages})
         self.decoder = build_decoder(decoder, channels)

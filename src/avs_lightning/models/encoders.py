@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import timm
+from timm.layers import DropPath
 from torch import Tensor, nn
 
 from avs_lightning.errors import UserError, near_matches
@@ -29,18 +30,28 @@ class VisualEncoder(nn.Module):
         weights: "imagenet" (fetched by timm), "none", or a local file, with timm's names or the original authors'.
         frozen: no gradients, and BatchNorm keeps its statistics in training too.
         image_size: height and width of the images, for backbones that are built for one size (Swin).
+        drop_path: rate of stochastic depth in the last block; it grows linearly from 0 in the first (timm's
+            `drop_path_rate`). In training alone, so never in a frozen encoder.
 
     Attributes:
         channels: of the four stages.
 
     Raises:
-        UserError: unknown name, a backbone without these four strides, weights that cannot be had or do not fit.
+        UserError: unknown name, a backbone without these four strides, weights that cannot be had or do not fit,
+            stochastic depth in a backbone that knows none.
     """
 
-    def __init__(self, name: str, weights: str = "none", frozen: bool = False, image_size: int = 224) -> None:
+    def __init__(
+        self,
+        name: str,
+        weights: str = "none",
+        frozen: bool = False,
+        image_size: int = 224,
+        drop_path: float = 0.0,
+    ) -> None:
         super().__init__()
         self.frozen = frozen
-        self.backbone, self.channels = build_backbone(name, weights == "imagenet", image_size)
+        self.backbone, self.channels = build_backbone(name, weights == "imagenet", image_size, drop_path)
         if weights not in ("imagenet", "none"):
             load_backbone(self.backbone, name, weights, image_size)
         self.requires_grad_(not frozen)
@@ -59,19 +70,24 @@ class VisualEncoder(nn.Module):
         return maps
 
 
-def build_backbone(name: str, pretrained: bool, image_size: int) -> tuple[nn.Module, list[int]]:
+def build_backbone(name: str, pretrained: bool, image_size: int, drop_path: float = 0.0) -> tuple[nn.Module, list[int]]:
     """Build a timm backbone that returns its last four stages; and their channels."""
+    if not 0 <= drop_path < 1:
+        raise UserError(f"encoder.drop_path={drop_path}: the rate of stochastic depth is from 0 to below 1")
     name = REFERENCE_WEIGHTS.get(name, name)
-    create = partial(
-        timm.create_model, name, features_only=True, out_indices=(-4, -3, -2, -1), **_options(name, image_size)
-    )
+    options = _options(name, image_size) | ({"drop_path_rate": drop_path} if drop_path else {})
+    create = partial(timm.create_model, name, features_only=True, out_indices=(-4, -3, -2, -1), **options)
     try:
         backbone = create()
     except (AssertionError, AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        if "drop_path_rate" in str(error):
+            raise _no_stochastic_depth(name, drop_path) from error
         raise UserError(
             f"encoder {name!r} cannot be built with four stages on images of {image_size} pixels "
             f"({type(error).__name__}: {error}); encoder=resnet50, pvt_v2_b5, convnext_tiny, ... can"
         ) from error
+    if drop_path and not any(isinstance(module, DropPath) for module in backbone.modules()):
+        raise _no_stochastic_depth(name, drop_path)
     strides = tuple(backbone.feature_info.reduction())
     if strides != STRIDES:
         raise UserError(
@@ -81,6 +97,10 @@ def build_backbone(name: str, pretrained: bool, image_size: int) -> tuple[nn.Mod
     if pretrained:
         backbone = _fetched(name, create)
     return backbone, backbone.feature_info.channels()
+
+
+def _no_stochastic_depth(name: str, drop_path: float) -> UserError:
+    return UserError(f"encoder.drop_path={drop_path}: {name} knows no stochastic depth; set encoder.drop_path=0")
 
 
 def _fetched(name: str, create: Callable[..., nn.Module]) -> Any:
