@@ -109,6 +109,21 @@ def test_what_is_not_there(avs: Callable, study: Path, argv: list[str], message:
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize(
+    "content", ["{", "[1]", '{"code": [1], "memory_gib": "much", "cores": [], "gpus": 5, "cost": 1}']
+)
+def test_a_run_folder_with_damaged_files_is_still_shown(
+    avs: Callable, tiny_run: Path, tmp_path: Path, content: str
+) -> None:
+    shutil.copytree(tiny_run, tmp_path / "run")
+    for name in ("config.yaml", "environment.json", "metrics.json"):
+        (tmp_path / "run" / name).write_text(content)
+    for names in ([f"{tmp_path}/run"], [f"{tmp_path}/run", str(tiny_run)]):
+        ended = avs("report", *names, "--output", str(tmp_path / "run.html"))
+        assert ended.code == 0, ended.err
+        assert "<h1>" in (tmp_path / "run.html").read_text()
+
+
 def test_a_damaged_plan(avs: Callable, study: Path) -> None:
     (study / "plan.json").write_text("{")
     ended = avs("report", "sweep-1")

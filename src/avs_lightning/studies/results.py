@@ -104,17 +104,23 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield f"{prefix}{key}", value
 
 
-def _code(code: dict[str, Any]) -> str:
-    commit = f", commit {code['commit'][:7]}{' with changes' if code.get('dirty') else ''}" if "commit" in code else ""
+def _code(code: Any) -> str:
+    if not isinstance(code, dict) or not code:
+        return ""
+    commit = (
+        f", commit {str(code['commit'])[:7]}{' with changes' if code.get('dirty') else ''}" if "commit" in code else ""
+    )
     return f"{code.get('version', '?')} ({code.get('results', 'unknown')}{commit})"
 
 
 def _machine(environment: dict[str, Any], metrics: dict[str, Any]) -> str:
-    device = str((metrics.get("cost") or {}).get("device", "cpu"))
-    gpus = environment.get("gpus") or []
-    if gpus and device != "cpu":
+    cost, gpus, memory = metrics.get("cost"), environment.get("gpus"), environment.get("memory_gib")
+    device = str(cost.get("device", "cpu")) if isinstance(cost, dict) else "cpu"
+    if isinstance(gpus, list) and gpus and device != "cpu":
         return f"{len(gpus)} × {gpus[0]}"
-    return f"{environment.get('cores', '?')} CPU cores, {environment.get('memory_gib') or 0:.0f} GiB"
+    if "cores" not in environment:
+        return ""
+    return f"{environment['cores']} CPU cores, {memory if isinstance(memory, int | float) else 0:.0f} GiB"
 
 
 def _distinct(values: Sequence[str]) -> str:
