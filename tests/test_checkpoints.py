@@ -6,7 +6,7 @@ from avs_lightning.checkpoints import describe_reference, to_reference
 from avs_lightning.errors import UserError
 from avs_lightning.models import VGGish
 
-ENCODERS = ("resnet18", "pvt_v2_b0")  # of the families of the reference's two, with names of the same form
+ENCODERS = ("resnet50", "pvt_v2_b5")
 
 
 @pytest.fixture(scope="module", params=ENCODERS)
@@ -16,7 +16,7 @@ def entries(request) -> dict[str, torch.Tensor]:
 
 
 def encoder_of(entries: dict[str, torch.Tensor]) -> str:
-    return "resnet18" if "resnet.conv1.weight" in entries else "pvt_v2_b0"
+    return "resnet50" if "resnet.conv1.weight" in entries else "pvt_v2_b5"
 
 
 def test_names_are_the_references(entries):
@@ -28,7 +28,7 @@ def test_names_are_the_references(entries):
         "tpavi_b4.align_channel.weight",
         "output_conv.4.weight",
     }
-    if encoder_of(entries) == "resnet18":
+    if encoder_of(entries) == "resnet50":
         expected |= {
             "resnet.layer2.0.conv1.weight",
             "resnet.layer3_1.0.bn1.running_mean",
@@ -52,7 +52,7 @@ def test_there_and_back(entries, prefix):
 def test_twins_may_be_there_or_not(entries):
     twins = ("resnet.layer3_2.", "resnet.layer4_2.")
     without = {name: value for name, value in entries.items() if not name.startswith(twins)}
-    assert (len(without) < len(entries)) is (encoder_of(entries) == "resnet18")
+    assert (len(without) < len(entries)) is (encoder_of(entries) == "resnet50")
     AVS.from_reference(without, encoder_of(entries), stages=(2, 4))
 
 
@@ -95,14 +95,17 @@ def test_something_else_is_no_checkpoint_of_theirs():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"scope": "frame"}, "scope=frame"),
-        ({"decoder": "fpn"}, "decoder=fpn"),
-        ({"encoder": "convnext_atto"}, "'convnext_atto'"),
+        ({"scope": "frame"}, "scope=frame, only with clip"),
+        ({"decoder": "fpn"}, "decoder=fpn, only with reference"),
+        ({"encoder": "convnext_atto"}, "encoder=convnext_atto, only with resnet50 or pvt_v2_b5"),
+        ({"encoder": "resnet18"}, "encoder=resnet18, only with resnet50 or pvt_v2_b5"),
+        ({"channels": 32}, "channels=32, only with 256"),
+        ({"audio_channels": 64}, "audio_channels=64, only with 128"),
     ],
 )
 def test_what_the_reference_lacks_is_not_written(options, message):
     with pytest.raises(UserError, match=message):
-        to_reference(AVS(**{"encoder": "resnet18", "stages": (4,), **options}))
+        to_reference(AVS(**{"encoder": "resnet50", "stages": (4,), **options}))
 
 
 def test_vggish_there_and_back():

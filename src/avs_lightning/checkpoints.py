@@ -16,6 +16,15 @@ from avs_lightning.models.weights import tensors_of
 
 ENCODER_OF_PREFIX = {"resnet.": "resnet50", "encoder_backbone.": "pvt_v2_b5"}
 
+RELEASED: dict[str, tuple[Any, ...]] = {
+    "encoder": tuple(ENCODER_OF_PREFIX.values()),
+    "decoder": ("reference",),
+    "scope": ("clip",),
+    "channels": (256,),
+    "audio_channels": (128,),
+}
+"""What the networks of the released code can be, by the argument of `AVS`."""
+
 
 @dataclass
 class ReferenceCheckpoint:
@@ -60,10 +69,11 @@ def to_reference(network: AVS | VGGish) -> dict[str, Tensor]:
     if isinstance(network, VGGish):
         return dict(network.state_dict())
     options = network.hyper_parameters
-    ours = {"decoder": "reference", "scope": "clip"}
-    for option, needed in ours.items():
-        if options[option] != needed:
-            raise UserError(f"the released code has no network with {option}={options[option]}, only with {needed}")
+    for option, needed in RELEASED.items():
+        value = str(options[option]).partition(".")[0] if option == "encoder" else options[option]
+        if value not in needed:
+            only = " or ".join(map(str, needed))
+            raise UserError(f"the released code has no network with {option}={options[option]}, only with {only}")
     entries = {reference_name(name, options["encoder"]): value for name, value in network.state_dict().items()}
     twins = {
         name.replace(f"layer{i}_1.", f"layer{i}_2.", 1): value.clone()

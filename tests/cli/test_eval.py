@@ -102,6 +102,30 @@ def test_a_released_checkpoint(
     assert list(scores_in(tmp_path / "eval")) == ["true", "muted"]
 
 
+def test_what_a_released_checkpoint_attends_to_is_assumed_aloud_or_said(
+    avs: Callable, released: Path, tmp_path: Path, official_ms3: Callable, scores_in: Callable
+) -> None:
+    root = official_ms3(tmp_path / "data", test=2, size=64)
+    data = ["data=ms3", f"data.root={root}", "data.image_size=64", "data.workers=0", "audio_encoder.weights=none"]
+    fused = torch.load(released, weights_only=True)
+    for name in fused:
+        if name.endswith("W_z.1.weight"):
+            fused[name] += 1  # as initialised, TPAVI adds nothing
+    torch.save(fused, tmp_path / "fused.pth")
+    scores, given = {}, {"va": [], "same": ["fusion.audio=true"], "vv": ["fusion.audio=false", "fusion.visual=true"]}
+    for name, fusion in given.items():
+        folder = tmp_path / name
+        ended = avs(
+            "eval", f"checkpoint={tmp_path}/fused.pth", *data, *fusion, "probes=none", f"paths.output_dir={folder}"
+        )
+        assert ended.code == 0, ended.err
+        said = "fusion.audio=true fusion.visual=false is assumed" in " ".join(ended.out.split())
+        assert said is (name != "vv")
+        scores[name] = scores_in(folder)["true"]
+        assert f"visual: {str(name == 'vv').lower()}" in (folder / "config.yaml").read_text()
+    assert scores["va"] == scores["same"] != scores["vv"]
+
+
 def test_a_released_checkpoint_does_not_say_its_data(avs: Callable, released: Path, tmp_path: Path) -> None:
     ended = avs("eval", f"checkpoint={released}", *PLAIN, f"paths.output_dir={tmp_path}/eval")
     assert ended.code == 1
@@ -118,7 +142,9 @@ def test_starting_from_an_own_checkpoint(avs: Callable, tiny: list[str], tiny_ru
     theirs = torch.load(source, weights_only=True)["state_dict"]
     assert ours.keys() < theirs.keys()  # two TPAVI modules fewer
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
-    assert f"{len(ours)} entries taken over, 0 kept as built" in " ".join(ended.out.split())
+    assert f"{len(ours)} entries taken over, 0 kept as built, {len(theirs) - len(ours)} left out" in " ".join(
+        ended.out.split()
+    )
 
 
 def test_starting_from_a_released_checkpoint(avs: Callable, tiny: list[str], released: Path, tmp_path: Path) -> None:
@@ -149,7 +175,7 @@ def test_a_checkpoint_of_another_architecture(avs: Callable, tiny: list[str], ti
     torch.save({"hyper_parameters": {}, "state_dict": {"elsewhere": torch.zeros(1)}}, file)
     ended = avs("train", *tiny, *start, f"paths.output_dir={tmp_path}/run")
     assert ended.code == 1
-    assert "none of its 1 entries fits this network" in ended.err
+    assert "holds another encoder" in ended.err
 
 
 def test_a_checkpoint_that_is_cut_short(avs: Callable, tiny_run: Path, tmp_path: Path) -> None:

@@ -87,19 +87,48 @@ def test_entries_that_do_not_fit_are_listed(build: Callable) -> None:
 def test_starting_takes_what_fits_and_keeps_the_rest(build: Callable, tmp_path: Path) -> None:
     source, method = build(seed=1, stages=(4,)), build(seed=2, stages=(3, 4))
     before = {name: value.clone() for name, value in method.state_dict().items()}
-    taken, kept = start_from(method, save(source, tmp_path / "a.ckpt"))
-    assert set(taken) == set(source.state_dict())
-    assert kept
-    assert all(name.startswith("network.fusion.3.") for name in kept)
+    start = start_from(method, save(source, tmp_path / "a.ckpt"))
+    assert set(start.taken) == set(source.state_dict())
+    assert start.kept
+    assert all(name.startswith("network.fusion.3.") for name in start.kept)
+    assert not start.left
     after = method.state_dict()
-    assert all(torch.equal(after[name], source.state_dict()[name]) for name in taken)
-    assert all(torch.equal(after[name], before[name]) for name in kept)
+    assert all(torch.equal(after[name], source.state_dict()[name]) for name in start.taken)
+    assert all(torch.equal(after[name], before[name]) for name in start.kept)
+
+
+def test_a_start_leaves_out_what_has_no_place(build: Callable, tmp_path: Path) -> None:
+    start = start_from(build(stages=(4,)), save(build(stages=(3, 4)), tmp_path / "a.ckpt"))
+    assert not start.kept
+    assert start.left
+    assert all(name.startswith("network.fusion.3.") for name in start.left)
+
+
+def test_starting_from_another_encoder_is_refused(build: Callable, tmp_path: Path) -> None:
+    file = save(build(encoder="test_convnext"), tmp_path / "a.ckpt")
+    method = build()
+    before = {name: value.clone() for name, value in method.state_dict().items()}
+    with pytest.raises(UserError, match=r"init\.checkpoint=.*another encoder \(test_convnext\).*encoder="):
+        start_from(method, file)
+    assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items())
+    start_from(build(channels=16), save(build(), tmp_path / "b.ckpt"))  # another decoder is none of its business
+
+
+@pytest.mark.parametrize("fusion", [{"visual": True}, {"audio": False, "visual": True}])
+def test_what_an_own_checkpoint_says_of_its_fusion_is_not_contradicted(
+    build: Callable, tmp_path: Path, fusion: dict[str, bool]
+) -> None:
+    with pytest.raises(UserError, match=r"fusion\.\w+=\w+: .*carries its own network"):
+        load_method(save(build(), tmp_path / "a.ckpt"), fusion=fusion)
+    load_method(save(build(), tmp_path / "a.ckpt"), fusion={"audio": True, "visual": None})
+    with pytest.raises(UserError, match=r"fusion\.visual=perhaps: true or false"):
+        load_method(tmp_path / "a.ckpt", fusion={"visual": "perhaps"})
 
 
 def test_starting_from_something_else(build: Callable, tmp_path: Path) -> None:
     file = tmp_path / "a.ckpt"
     torch.save({"hyper_parameters": {}, "state_dict": {"network.x": torch.zeros(1)}}, file)
-    with pytest.raises(UserError, match="none of its 1 entries fits this network by name and shape"):
+    with pytest.raises(UserError, match="holds another encoder"):
         start_from(build(), file)
     torch.save({"resnet.conv1.weight": torch.zeros(1)}, file)
     with pytest.raises(UserError, match=f"{file}: "):

@@ -1,6 +1,7 @@
 """Checkpoints to methods: ours rebuild themselves; a released one is told apart by its entries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,25 +40,55 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def load_method(path: str | Path, audio_encoder: Mapping[str, Any] | None = None) -> SegmentationMethod:
+def load_method(
+    path: str | Path, audio_encoder: Mapping[str, Any] | None = None, fusion: Mapping[str, Any] | None = None
+) -> SegmentationMethod:
     """Rebuild a method from a checkpoint, in evaluation mode.
 
     Args:
         path: a checkpoint of this package, or one of the released code (ResNet-50 or PVT-v2, any TPAVI stages).
         audio_encoder: arguments of `build_audio_encoder` for a released checkpoint, which has none of its own.
+        fusion: `audio` and `visual`, what TPAVI attends to, which a released checkpoint does not tell; None, and values
+            that are None: its sound alone.
 
     Raises:
-        UserError: the file is damaged, or its entries are not those of the network it names.
+        UserError: the file is damaged, its entries are not those of the network it names, or `fusion` contradicts the
+            checkpoint.
     """
-    content = read_checkpoint(path)
-    if "hyper_parameters" not in content:
-        return _from_reference(path, content, audio_encoder)
+    return rebuild(read_checkpoint(path), path, audio_encoder, fusion)
+
+
+def rebuild(
+    content: Mapping[str, Any],
+    path: str | Path,
+    audio_encoder: Mapping[str, Any] | None = None,
+    fusion: Mapping[str, Any] | None = None,
+) -> SegmentationMethod:
+    """Rebuild a method from what `read_checkpoint` returned, see `load_method`."""
+    fusion = dict(fusion or {})
+    for name, value in fusion.items():
+        if value not in (True, False, None):
+            raise UserError(f"fusion.{name}={value}: true or false is needed here, or null for what is usual")
+    if is_released(content):
+        return _from_reference(path, content, audio_encoder, fusion)
     name = content.get("avs_method")
     if name not in METHODS:
         raise UserError(f"{path} was written by the method {name!r}; this package has {', '.join(METHODS)}")
+    trained = {"audio": True, "visual": False, **content["hyper_parameters"].get("network", {})}
+    for key, value in fusion.items():
+        if value not in (None, trained[key]):
+            raise UserError(
+                f"fusion.{key}={str(value).lower()}: {path} carries its own network, which was trained with "
+                f"{str(trained[key]).lower()}; leave the setting out, it is for checkpoints of the released code"
+            )
     method = METHODS[name](**without_weights(content["hyper_parameters"]))
     load_entries(method, content["state_dict"], path)
     return method.eval()
+
+
+def is_released(content: Mapping[str, Any]) -> bool:
+    """Say whether what a checkpoint holds is of the released code: entries, and nothing about the network."""
+    return "hyper_parameters" not in content
 
 
 def without_weights(hyper_parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,43 +120,73 @@ def load_entries(module: nn.Module, entries: Mapping[str, Tensor], path: str | P
     module.load_state_dict(dict(entries))
 
 
-def start_from(method: SegmentationMethod, path: str | Path) -> tuple[list[str], list[str]]:
+@dataclass(frozen=True)
+class Start:
+    """What a method has taken from a checkpoint.
+
+    Attributes:
+        released: the checkpoint is of the released code.
+        taken: names of entries that were taken over.
+        kept: names of entries that keep their values.
+        left: names of the checkpoint's entries that the method has no place for.
+    """
+
+    released: bool
+    taken: Sequence[str]
+    kept: Sequence[str]
+    left: Sequence[str]
+
+
+def start_from(method: SegmentationMethod, path: str | Path) -> Start:
     """Initialise a method from a checkpoint, ours or a released one: every entry that matches by name and shape.
 
-    This is the paper's "pretrained on Single-source".
-
-    Returns:
-        The names that were taken over, and the names that keep their values.
+    This is the paper's "pretrained on Single-source". What it was pretrained for is the encoder: that has to fit whole,
+    while fusion, decoder and the rest may be others.
 
     Raises:
-        UserError: the file is damaged, or nothing in it matches.
+        UserError: the file is damaged, or holds another encoder.
     """
     content = read_checkpoint(path)
-    if "hyper_parameters" in content:
-        entries = content["state_dict"]
-    else:
+    released = is_released(content)
+    if released:
         entries = {f"network.{name}": value for name, value in _reference(path, content).entries.items()}
+    else:
+        entries = content["state_dict"]
     own = method.state_dict()
     taken = {name: value for name, value in entries.items() if name in own and own[name].shape == value.shape}
-    if not any(name.startswith("network.") for name in taken):
+    needed = [name for name in own if name.startswith("network.encoder.")] or list(own)
+    if missing := [name for name in needed if name not in taken]:
+        trained = content.get("hyper_parameters", {}).get("network", {}).get("encoder")
         raise UserError(
-            f"{path}: none of its {len(entries)} entries fits this network by name and shape; "
-            "is it of another architecture?"
+            f"init.checkpoint={path} holds another encoder{f' ({trained})' if trained else ''}: {len(missing)} of the "
+            f"{len(needed)} entries of this one are not in it by name and shape, such as {missing[0]}; choose the "
+            "encoder that it was trained with (encoder=...), or a checkpoint of this one"
         )
     method.load_state_dict(taken, strict=False)
-    return sorted(taken), sorted(set(own) - set(taken))
+    return Start(released, sorted(taken), sorted(set(own) - set(taken)), sorted(set(entries) - set(taken)))
 
 
-def _reference(path: str | Path, content: dict[str, Any]) -> ReferenceCheckpoint:
+def _reference(path: str | Path, content: Mapping[str, Any]) -> ReferenceCheckpoint:
     try:
         return describe_reference(content)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
 
 
-def _from_reference(path: str | Path, content: dict[str, Any], audio_encoder: Mapping[str, Any] | None) -> AVSMethod:
+def _from_reference(
+    path: str | Path,
+    content: Mapping[str, Any],
+    audio_encoder: Mapping[str, Any] | None,
+    fusion: Mapping[str, bool | None],
+) -> AVSMethod:
     reference = _reference(path, content)
-    network = {"encoder": reference.encoder, "weights": "none", "stages": list(reference.stages)}
+    network = {
+        "encoder": reference.encoder,
+        "weights": "none",
+        "stages": list(reference.stages),
+        "audio": fusion.get("audio") is not False,
+        "visual": bool(fusion.get("visual")),
+    }
     method = AVSMethod(
         network=network,
         audio_encoder=dict(audio_encoder or {"name": "vggish", "weights": "vggish", "frozen": True}),

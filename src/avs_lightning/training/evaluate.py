@@ -14,7 +14,8 @@ from avs_lightning.data.fingerprint import dataset_fingerprint
 from avs_lightning.data.probes import Probe, ProbedDataset, chosen_probes
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
-from avs_lightning.methods.loading import load_method
+from avs_lightning.methods.loading import is_released, read_checkpoint, rebuild
+from avs_lightning.models import AVS
 from avs_lightning.reporting.console import console, is_first_process
 from avs_lightning.reporting.tables import network_table, scores_table
 from avs_lightning.training.loggers import run_loggers
@@ -43,7 +44,10 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         folder.check_free()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     audio_encoder: Any = OmegaConf.to_container(cfg.audio_encoder, resolve=True)
-    method = load_method(cfg.checkpoint, audio_encoder)
+    content = read_checkpoint(cfg.checkpoint)
+    method = rebuild(content, cfg.checkpoint, audio_encoder, cfg.fusion)
+    note_fusion(cfg, method, is_released(content))
+    del content
     datamodule = instantiate(cfg.data, _convert_="all")
     if is_first_process():
         console.print(network_table(method, cfg.data.image_size))
@@ -69,6 +73,23 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
             console.print(scores_table(result["scores"], title))
             console.print(f"Everything is in {folder.path}", soft_wrap=True)
     return result
+
+
+def note_fusion(cfg: DictConfig, method: SegmentationMethod, released: bool) -> None:
+    """Record what TPAVI attends to, and say what was assumed: a released checkpoint cannot tell."""
+    network, asked = method.get_submodule("network"), cfg.fusion
+    if not isinstance(network, AVS):
+        return
+    assumed = [name for name, value in asked.items() if value is None]
+    asked.audio, asked.visual = network.uses_audio, network.uses_visual
+    if assumed and network.stages and released and is_first_process():
+        attends = f"fusion.audio={str(asked.audio).lower()} fusion.visual={str(asked.visual).lower()}"
+        console.print(
+            f"A released checkpoint cannot tell what its TPAVI attends to: {attends} is assumed; if it was trained "
+            "otherwise, say so with these two settings",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def asked_probes(cfg: DictConfig) -> dict[str, Probe]:

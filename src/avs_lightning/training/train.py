@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ from pytorch_lightning.callbacks import Callback
 
 from avs_lightning.data.probes import Probe
 from avs_lightning.methods import SegmentationMethod
-from avs_lightning.methods.loading import load_entries, read_checkpoint, start_from
+from avs_lightning.methods.loading import Start, load_entries, read_checkpoint, start_from
 from avs_lightning.reporting.console import console, is_first_process
 from avs_lightning.reporting.tables import network_table, scores_table
 from avs_lightning.training.checkpoints import BestCheckpoint, LastCheckpoint
@@ -117,12 +118,28 @@ def build_method(cfg: DictConfig, fresh: bool = True) -> SegmentationMethod:
         options["audio_encoder"] = {**cfg.audio_encoder, "weights": "none"}
     method: SegmentationMethod = instantiate(options, _convert_="all")
     if fresh and cfg.init.checkpoint is not None:
-        taken, kept = start_from(method, cfg.init.checkpoint)
-        log.info(
-            "%d entries taken from %s; kept as built: %s", len(taken), cfg.init.checkpoint, ", ".join(kept) or "none"
-        )
-        console.print(f"Starts from {cfg.init.checkpoint}: {len(taken)} entries taken over, {len(kept)} kept as built")
+        start = start_from(method, cfg.init.checkpoint)
+        log.info("kept as built: %s; left out: %s", ", ".join(start.kept) or "none", ", ".join(start.left) or "none")
+        if is_first_process():
+            for line in describe_start(start, cfg):
+                console.print(line, soft_wrap=True, markup=False)
     return method
+
+
+def describe_start(start: Start, cfg: DictConfig) -> Iterator[str]:
+    """Say what was taken from `init.checkpoint`, and by its parts what was not."""
+    counts = f"{len(start.taken)} entries taken over, {len(start.kept)} kept as built, {len(start.left)} left out"
+    yield f"Starts from {cfg.init.checkpoint}: {counts}"
+    for names, meaning in (
+        (start.kept, "Not in the checkpoint, kept as built"),
+        (start.left, "Of no use here, left out"),
+    ):
+        if names:
+            parts = dict.fromkeys(re.sub(r"^(network\.(fusion\.)?\w+|\w+).*", r"\1", name) for name in names)
+            yield f"{meaning}: {', '.join(parts)}"
+    if start.released and cfg.fusion.stages:
+        attends = f"fusion.audio={str(cfg.fusion.audio).lower()} fusion.visual={str(cfg.fusion.visual).lower()}"
+        yield f"A released checkpoint cannot tell what its TPAVI attends to: taken as trained with {attends}, as here"
 
 
 def dry_run(method: SegmentationMethod, datamodule: pl.LightningDataModule) -> dict[str, Any]:
