@@ -16,6 +16,10 @@ function plotted(text) { // plotly reads HTML in texts
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
+function twoLines(text) {
+  return text.length > 12 ? text.replace(/^(.{6,}?) /, "$1<br>") : text;
+}
+
 function unit(score = get("score")) {
   const {title, scale, digits} = page.scores[score];
   return {title, of: value => value === null ? null : scale * value, format: `.${digits}f`};
@@ -76,7 +80,7 @@ function soundsChart(cells) {
   const {title, of, format} = unit(), sounds = heard();
   const traces = cells.map(cell => {
     const found = sounds.map(sound => scoreOf(cell, sound));
-    return {cell, x: sounds.map(sound => plotted(soundName(sound))), y: found.map(({mean}) => of(mean)), std: found.map(({std}) => of(std)),
+    return {cell, x: sounds.map(sound => twoLines(plotted(soundName(sound)))), y: found.map(({mean}) => of(mean)), std: found.map(({std}) => of(std)),
             bars: true, mode: "lines+markers", where: "%{x}", value: `%{y:${format}}`};
   }).filter(trace => trace.y.some(value => value !== null));
   const few = traces.length <= MOST_BARS;

@@ -117,7 +117,7 @@ function part(group, found) {
 function renderTable() {
   const found = columns(), spans = [];
   found.forEach(column => column.group === spans.at(-1)?.group ? spans.at(-1).span++ : spans.push({group: column.group, span: 1}));
-  const above = spans.map(({group, span}) => element("th", {scope: "colgroup", colSpan: span, className: "first"}, GROUPS[group]));
+  const above = spans.map(({group, span}) => element("th", {scope: "colgroup", colSpan: span, className: `first ${group}`}, GROUPS[group]));
   const cell = {key: "cell", title: page.cells.length > 1 ? "cell" : "run", words: true};
   const head = element("thead", {}, element("tr", {className: "groups"}, element("td"), ...above), element("tr", {}, heading(cell), ...found.map(heading)));
   const groups = [...new Set(page.cells.map(one => one.group))];
