@@ -84,7 +84,7 @@ def test_a_clip_has_masks_of_every_second_and_its_sound(batch: ClipBatch) -> Non
 def test_the_table_of_clips_shows_frames_masks_and_sound(run_folder: Path) -> None:
     clips = json.loads((run_folder / "clips" / "index.json").read_text())
     table = clip_table(run_folder / "clips", [*clips, {**clips[0], "id": "silent", "sound": None}])
-    about = ["id", "category", "why", "silent seconds", "mIoU", "mIoU where it sounds", "F", "FPR"]
+    about = ["id", "category", "why", "silent seconds", "mIoU", "mIoU where it sounds", "F", "wrongly on"]
     assert table.columns == [*about, "second 1", "second 2", "sound"]
     shown, silent = table.data
     assert shown[:8] == ["07", "", "worst", 0, 0.25, None, 0.5, 0.1]

@@ -18,7 +18,7 @@ from avs_lightning.data.sounds import SOUNDS
 
 CLASSES = {0: "background", 1: "sounding"}
 MASKS = {"ground truth": "truth", "prediction": "prediction", "muted": "muted"}  # our names: those of clips/index.json
-SCORES = {"mIoU": "miou", "mIoU where it sounds": "miou_sounding", "F": "fscore", "FPR": "false_positive_rate"}
+SCORES = {"mIoU": "miou", "mIoU where it sounds": "miou_sounding", "F": "fscore", "wrongly on": "false_positive_rate"}
 PROTOCOL = "frame"
 
 

@@ -40,3 +40,8 @@ def test_a_cell_that_has_not_started_makes_no_difference() -> None:
 def test_a_setting_that_only_one_has_is_a_difference() -> None:
     (found,) = config_differences([{"lr": 1, "warmup": 0}, {"lr": 1}])
     assert (found.key, found.values) == ("warmup", ("0", "–"))
+
+
+def test_the_seed_and_what_follows_it_are_no_difference() -> None:
+    cells = [{"seed": seed, "data": {"seed": seed, "size": 8 + seed}, "lr": 0.1} for seed in (0, 1)]
+    assert [difference.key for difference in config_differences(cells)] == ["data.size"]
