@@ -71,9 +71,9 @@ def rebuild(
             raise UserError(f"fusion.{name}={value}: true or false is needed here, or null for what is usual")
     if is_released(content):
         return _from_reference(path, content, audio_encoder, fusion)
-    name = content.get("avs_method")
-    if name not in METHODS:
-        raise UserError(f"{path} was written by the method {name!r}; this package has {', '.join(METHODS)}")
+    kind = content.get("avs_method")
+    if kind not in METHODS:
+        raise UserError(f"{path} was written by the method {kind!r}; this package has {', '.join(METHODS)}")
     trained = {"audio": True, "visual": False, **content["hyper_parameters"].get("network", {})}
     for key, value in fusion.items():
         if value not in (None, trained[key]):
@@ -81,7 +81,7 @@ def rebuild(
                 f"fusion.{key}={str(value).lower()}: {path} carries its own network, which was trained with "
                 f"{str(trained[key]).lower()}; leave the setting out, it is for checkpoints of the released code"
             )
-    method = METHODS[name](**without_weights(content["hyper_parameters"]))
+    method = METHODS[kind](**without_weights(content["hyper_parameters"]))
     load_entries(method, content["state_dict"], path)
     return method.eval()
 
