@@ -13,6 +13,7 @@ from avs_lightning.errors import UserError, near_matches
 COMMANDS = {
     "train": "train a network, then test its best checkpoint (avs train data=ms3 encoder=pvt_v2_b5)",
     "eval": "test a checkpoint (avs eval checkpoint=FILE)",
+    "options": "list what can be set, and what it means (avs options encoder, avs options encoder.drop_path)",
     "data": "make the synthetic AVSBench, check or count a data set (avs data make|check|stats)",
     "study": "run a study with a name, and set its table beside the paper's (avs study run table_a1 data=synthetic)",
     "report": "write the HTML report of a study, a sweep or a run (avs report NAME)",
