@@ -192,3 +192,8 @@ def test_what_cannot_be_asked_for(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"cut short")
     with pytest.raises(UserError, match=r"a\.wav cannot be read as audio"):
         chosen_probes("all", tmp_path)
+
+
+def test_a_lone_clip_does_not_hear_itself_for_another() -> None:
+    with pytest.raises(UserError, match="'swapped' needs two clips"):
+        heard(clips(1), "swapped")[0]

@@ -112,7 +112,7 @@ def described(options: list[Option], asked: str) -> Iterator[str]:
 
 def _settings(shown: list[Option], options: list[Option], keys: set[str] | None = None) -> Iterator[str]:
     """Yield each setting once, with its default by option where these differ."""
-    meant = meanings(options)
+    meant, here = meanings(options), meanings(shown)
     defaults: dict[str, dict[str, list[str]]] = {}
     for option in shown:
         for setting in option.settings:
@@ -125,8 +125,7 @@ def _settings(shown: list[Option], options: list[Option], keys: set[str] | None 
         else:
             text = "; ".join(f"{default} ({', '.join(places)})" for default, places in by_default.items())
         yield from _wrapped(f"{key} = {text}", 2, 6)
-        if meant[key]:
-            yield from _wrapped(meant[key], 6, 6)
+        yield from _wrapped(here[key] or meant[key], 6, 6)
 
 
 def _wrapped(text: str, first: int, rest: int) -> list[str]:
@@ -137,7 +136,7 @@ def _wrapped(text: str, first: int, rest: int) -> list[str]:
 
 def _read(group: str, file: Any, name: str) -> Option:
     lines = file.read_text(encoding="utf-8").splitlines()
-    head = []
+    head: list[str] = []
     while len(head) < len(lines) and lines[len(head)].startswith("# "):
         head.append(lines[len(head)].removeprefix("# "))
     prefix = [group] if group and "@package _global_" not in head else []

@@ -46,7 +46,13 @@ def noise(dataset: Any, index: int) -> Clip:
 
 
 def swapped(dataset: Any, index: int) -> Clip:
-    """The clip with the sound of the clip half a data set away: the same partner whatever the batch size."""
+    """The clip with the sound of the clip half a data set away: the same partner whatever the batch size.
+
+    Raises:
+        UserError: there is no other clip.
+    """
+    if len(dataset) < 2:
+        raise UserError("the audio probe 'swapped' needs two clips at least: a lone one has no other's sound to hear")
     clip, other = dataset[index], dataset[(index + max(1, len(dataset) // 2)) % len(dataset)]
     return replace(clip, log_mel=other.log_mel, waveform=other.waveform)
 

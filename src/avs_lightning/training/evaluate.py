@@ -110,7 +110,7 @@ def provenance(folder: RunFolder, datamodule: Any) -> dict[str, Any]:
 def test_scores(
     trainer: pl.Trainer, method: SegmentationMethod, datamodule: Any, split: str, probes: Mapping[str, Probe]
 ) -> dict[str, dict[str, float]]:
-    """Test with the true sound and with each probe.
+    """Test with the true sound and with each probe; a lone clip has no other to be `swapped` with.
 
     Returns:
         Per set of sounds ("true", then the probes) the scores by `metric_protocol`.
@@ -118,6 +118,10 @@ def test_scores(
     datamodule.prepare_data()
     datamodule.setup("test" if split == "test" else "fit")
     dataset = datamodule.dataset(split)
+    if len(dataset) < 2 and "swapped" in probes:
+        probes = {name: probe for name, probe in probes.items() if name != "swapped"}
+        if is_first_process():
+            console.print(f"The {split} split has one clip, and no other's sound: without the probe swapped")
     names = ["true", *probes]
     method.set_test_sets([split if name == "true" else f"{split}_{name}" for name in names])
     loaders = [
