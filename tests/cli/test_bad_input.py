@@ -21,35 +21,56 @@ def refused(ended: object, *phrases: str) -> None:
 @pytest.mark.parametrize(
     "override, phrases",
     [
-        ("trainer.max_epoch=3", ["there is no setting 'trainer.max_epoch'", "did you mean trainer.max_epochs"]),
-        ("encodr=resnet50", ["there is no setting 'encodr'", "did you mean encoder"]),
-        ("nosuch=1", ["there is no setting 'nosuch'", "avs train --cfg job"]),
-        ("fusion=stage5", ["there is no fusion=stage5", "none, stage1, stage2, stage3, stage4, stages1234"]),
-        ("data=s5", ["there is no data=s5", "ms3", "s4", "synthetic_ms3", "synthetic_s4", "did you mean s4?"]),
-        ("trainer.max_epochs=", ["trainer.max_epochs=: a whole number is needed here"]),
-        ("data.batch_size=abc", ["data.batch_size=abc: a whole number is needed here, like the default 4"]),
+        ("trainer.max_epoch=3", ["'trainer.max_epoch'", "did you mean trainer.max_epochs"]),
+        ("encodr=resnet50", ["'encodr'", "did you mean encoder"]),
+        ("nosuch=1", ["'nosuch'", "avs train --cfg job"]),
+        ("fusion=stage5", ["fusion=stage5", "none, stage1, stage2, stage3, stage4, stages1234"]),
+        ("data=s5", ["data=s5", "ms3", "s4", "synthetic_ms3", "synthetic_s4", "did you mean s4?"]),
+        ("trainer.max_epochs=", ["trainer.max_epochs=", "a whole number"]),
+        ("data.batch_size=abc", ["data.batch_size=abc", "a whole number"]),
         ("data.batch_size=0", ["data.batch_size=0"]),
-        ("method.optimizer.lr=fast", ["method.optimizer.lr=fast: a number is needed here"]),
-        ("fusion.audio=2", ["fusion.audio=2: true or false is needed here"]),
-        ("fusion.stages=3", ["fusion.stages=3: a list, [...], is needed here"]),
-        ("trainer.max_epochs=x", ["trainer.max_epochs=x: a whole number is needed here"]),
+        ("method.optimizer.lr=fast", ["method.optimizer.lr=fast", "a number"]),
+        ("method.optimizer.lr=-1", ["method.optimizer.lr=-1", "above 0"]),
+        ("seed=null", ["seed=null", "a whole number from 0"]),
+        ("seed=-1", ["seed=-1", "from 0"]),
+        ("seed=4294967296", ["seed=4294967296", "4,294,967,295"]),
+        ("+trainer.max_time=5", ["trainer.max_time=5", "DD:HH:MM:SS"]),
+        ("decoder.channels=0", ["decoder.channels=0", "from 1"]),
+        ("callbacks.pictures.clips=-1", ["callbacks.pictures.clips=-1", "from 0"]),
+        ("paths.output_dir=null", ["paths.output_dir=null", "path"]),
+        ("callbacks.checkpoint.mode=up", ["callbacks.checkpoint.mode=up", "max, min"]),
+        ("fusion.audio=2", ["fusion.audio=2", "true or false"]),
+        ("fusion.stages=3", ["fusion.stages=3", "a list"]),
+        ("trainer.max_epochs=x", ["trainer.max_epochs=x", "a whole number"]),
         ("fusion.stages=[5]", ["fusion stage 5 does not exist: test_resnet has stages 1-4 (fusion.stages=[...])"]),
         ("encoder=resnet5O", ["unknown encoder 'resnet5O'", "did you mean resnet50"]),
-        ("method.loss.avm=foo", ["method.loss.avm=foo is unknown", "audio, visual, cosine"]),
-        ("method.optimizer.name=adan", ["method.optimizer.name=adan is unknown", "did you mean adam"]),
-        ("method.optimizer.scheduler=cosin", ["method.optimizer.scheduler=cosin is unknown", "did you mean cosine"]),
+        ("method.loss.avm=foo", ["method.loss.avm=foo", "audio, visual, cosine"]),
+        ("method.optimizer.name=adan", ["method.optimizer.name=adan", "did you mean adam"]),
+        ("method.optimizer.scheduler=cosin", ["method.optimizer.scheduler=cosin", "did you mean cosine"]),
         ("probes=[mute]", ["there is no audio probe 'mute'", "did you mean muted"]),
         ("+probes=mute", ["there is no audio probe 'mute'", "did you mean muted"]),
         ("probe_sounds=nosuch", ["probe_sounds=nosuch: there is no such folder"]),
-        ("+data.foo=1", ["data cannot be built", "foo"]),
-        ("+trainer.foo=1", ["trainer.*", "foo"]),
-        ("trainer.precision=17", ["trainer.*", "17"]),
-        ("trainer.accelerator=gpuu", ["trainer.*", "gpuu", "cpu"]),
+        ("+data.foo=1", ["'data.foo'", "nothing reads it"]),
+        ("+trainer.foo=1", ["'trainer.foo'", "nothing reads it"]),
+        ("+trainer.callbacks=[]", ["trainer.callbacks cannot be set"]),
+        ("+foo.bar=1", ["'foo'", "nothing reads it"]),
+        ("+method.optimizer.betas=[0.9,0.99]", ["'method.optimizer.betas'", "nothing reads it"]),
+        ("+callbacks.early={_target_: x.Early}", ["'callbacks.early'", "nothing reads it"]),
+        ("+logger.tensorboard={_target_: x.Board}", ["'logger.tensorboard'", "nothing reads it"]),
+        ("+seed=3", ["seed is there already", "without the plus"]),
+        ("trainer.precision=17", ["trainer.precision=17", "bf16-mixed"]),
+        ("trainer.accelerator=gpuu", ["trainer.accelerator=gpuu", "cpu"]),
+        ("trainer.strategy=dpp", ["trainer.*", "dpp"]),
         ("trainer.devices=99", ["trainer.devices=99", "this machine has", "cores"]),
         ("callbacks.checkpoint.monitor=val/nosuch", ["val/nosuch", "val/miou_frame"]),
         ("init=single_source", ["init.checkpoint has to be given"]),
         ("resume=nosuch", ["nosuch holds no run to resume"]),
         ("method.optimizer.lr=1e30", ["the loss became nan in epoch 0", "method.optimizer.lr"]),
+        ("encoder=resnet18,resnet50", ["encoder=resnet18,resnet50 names several values", "-m"]),
+        ("hydra/launcher=joblib", ["hydra/launcher=joblib", "launcher=parallel"]),
+        ("hydra/sweeper=optuna", ["hydra/sweeper=optuna", "avs train -m"]),
+        ("some/where", ["'some/where' is no KEY=VALUE", "resume=some/where"]),
+        ("données=3", ["'données=3' is no KEY=VALUE"]),
     ],
 )
 def test_train_refuses(avs: Callable, tiny: list[str], tmp_path: Path, override: str, phrases: list[str]) -> None:
@@ -64,13 +85,13 @@ def test_a_gpu_that_is_not_there(avs: Callable, tiny: list[str], tmp_path: Path)
 
 def test_the_number_of_synthetic_clips_is_checked_before_they_are_written(avs: Callable, tmp_path: Path) -> None:
     ended = avs("train", "data=synthetic_ms3", "data.synthetic.clips=foo", f"paths.data_dir={tmp_path}")
-    refused(ended, "data.synthetic.clips=foo: settings, {name: value, ...}, is needed here")
+    refused(ended, "data.synthetic.clips=foo", "{name: value, ...}")
     refused(avs("train", "data=synthetic_ms3", "data.synthetic.clips.train=foo"), "data.synthetic.clips.train=foo")
     assert not list(tmp_path.iterdir())
 
 
 def test_values_of_a_run_that_goes_on_are_checked_too(avs: Callable, tiny_run: Path) -> None:
-    refused(avs("train", f"resume={tiny_run}", "trainer.max_epochs=abc"), "trainer.max_epochs=abc: a whole number")
+    refused(avs("train", f"resume={tiny_run}", "trainer.max_epochs=abc"), "trainer.max_epochs=abc", "a whole number")
 
 
 def test_values_that_the_trainer_takes_in_several_kinds(avs: Callable, tiny: list[str]) -> None:
@@ -130,9 +151,10 @@ def test_a_checkpoint_to_start_from_that_is_missing_or_damaged(
     "arguments, phrases",
     [
         ([], ["checkpoint has to be given: avs eval checkpoint=FILE"]),
-        (["checkpoint="], ["checkpoint has to be given"]),
+        (["checkpoint="], ["checkpoint=", "path"]),
+        (["some.ckpt"], ["'some.ckpt' is no KEY=VALUE", "checkpoint=some.ckpt"]),
         (["checkpoint=nosuch.ckpt"], ["there is no checkpoint nosuch.ckpt", "best.ckpt"]),
-        (["checkpoint={run}/checkpoints/best.ckpt", "split=tests"], ["split=tests is unknown", "train, val, test"]),
+        (["checkpoint={run}/checkpoints/best.ckpt", "split=tests"], ["split=tests", "train, val, test"]),
         (["checkpoint={run}/checkpoints/best.ckpt", "data.limt=2"], ["there is no setting 'data.limt'"]),
         (["checkpoint={run}/checkpoints/best.ckpt", "trainer.max_epoch=2"], ["did you mean trainer.max_epochs"]),
     ],
@@ -145,7 +167,7 @@ def test_eval_refuses(avs: Callable, tiny_run: Path, tmp_path: Path, arguments: 
 @pytest.mark.parametrize("mode", ["onlin", "on"])
 def test_a_mode_that_wandb_does_not_have(avs: Callable, tiny: list[str], tmp_path: Path, mode: str) -> None:
     ended = avs("train", *tiny, f"paths.output_dir={tmp_path}/run", "logger=wandb", f"logger.wandb.mode='{mode}'")
-    refused(ended, f"logger.wandb.mode={mode} is unknown", "online, offline, disabled")
+    refused(ended, f"logger.wandb.mode={mode}", "online, offline, disabled")
 
 
 def test_an_unexpected_error_keeps_its_stack(

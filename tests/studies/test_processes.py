@@ -243,5 +243,4 @@ def test_the_reason_of_an_end(text: str, code: int, reason: str) -> None:
 def test_a_cell_is_started_in_run_mode(tmp_path: Path) -> None:
     assert run_command(tmp_path, "train")[1:] == ["-m", "avs_lightning.cli", "train", f"resume={tmp_path}"]
     command = run_command(tmp_path, "eval")
-    assert command[3:8] == ["eval", "--config-path", str(tmp_path), "--config-name", "config"]
-    assert "-m" not in command[4:]
+    assert command[3:] == ["eval", "--run-folder", str(tmp_path)]

@@ -1,17 +1,24 @@
 """`avs eval`."""
 
+import hashlib
 import json
-import re
 from typing import Any
 
+from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
 from avs_lightning.cli.hydra_app import run
+from avs_lightning.cli.overrides import given
+from avs_lightning.cli.stored import check_plain
+from avs_lightning.cli.trust import check_targets
+from avs_lightning.studies.processes import FROM_RUN_FOLDER
+
+AS_TRAINED = "as_trained"
 
 
 def main(argv: list[str]) -> int:
     """Evaluate a checkpoint, by default on the data it was trained on."""
-    return run("eval", without_plus(argv), task, prepare=with_training_data)
+    return run("eval", argv, task, prepare=with_training_data)
 
 
 def task(cfg: DictConfig) -> None:
@@ -21,37 +28,27 @@ def task(cfg: DictConfig) -> None:
     evaluate(cfg)
 
 
-def without_plus(argv: list[str]) -> list[str]:
-    """Take `+probes=...` for `probes=...`: the setting is there already, which Hydra would refuse."""
-    return [re.sub(r"^\+(probes|probe_sounds)=", r"\1=", argument) for argument in argv]
-
-
 def with_training_data(argv: list[str]) -> list[str]:
-    """Put the data settings that the checkpoint carries before the user's own.
+    """Choose the data settings that the checkpoint carries, unless the user names a data set.
+
+    Of several checkpoints to sweep over, these are the first one's: each cell then asks again.
 
     Raises:
-        UserError: the checkpoint is missing or damaged.
+        UserError: the checkpoint is missing or damaged, or its data module is not trusted.
     """
-    paths = [a.removeprefix("checkpoint=").strip("'\"") for a in argv if a.startswith("checkpoint=")]
-    if not paths or not paths[-1] or "--config-path" in argv or any(a.startswith("data=") for a in argv):
+    argv = [word for word in argv if not word.startswith(f"data={AS_TRAINED}_")]
+    path = given(argv, "checkpoint")
+    if not path or FROM_RUN_FOLDER in argv or any(word.startswith("data=") for word in argv):
         return argv
     from avs_lightning.methods.loading import read_checkpoint
 
-    content = read_checkpoint(paths[-1])
-    settings: dict[str, Any] = content.get("datamodule_hyper_parameters", {})
+    content = read_checkpoint(str(path))
     target = content.get("avs_datamodule")
     if not target:
         return argv
-    stored = [f"++data.{key}={as_override(value)}" for key, value in {"_target_": target, **settings}.items()]
-    return [*stored, *argv]
-
-
-def as_override(value: Any) -> str:
-    """Write a plain value in Hydra's override grammar."""
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{as_override(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(as_override, value)) + "]"
-    if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return json.dumps(value)
+    settings: dict[str, Any] = {**content.get("datamodule_hyper_parameters", {}), "_target_": target}
+    check_plain(settings, path)
+    check_targets({"data": settings}, path, argv)
+    name = f"{AS_TRAINED}_{hashlib.sha256(json.dumps(settings, default=str).encode()).hexdigest()[:8]}"
+    ConfigStore.instance().store(group="data", name=name, node=settings)
+    return [f"data={name}", *argv]

@@ -6,14 +6,13 @@ import secrets
 import sys
 from collections.abc import Callable, Sequence
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import hydra
 import yaml
-from hydra import compose, initialize_config_module
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
 from hydra.types import RunMode
@@ -21,9 +20,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from avs_lightning.allocator import keep_freed_memory
+from avs_lightning.cli.overrides import INFORMATION, given, readable, separated
+from avs_lightning.cli.stored import NAME, offer, without_run_folder
 from avs_lightning.cli.sweep import CellLauncher, Sweep
 from avs_lightning.cli.sweep import register as register_launcher
-from avs_lightning.cli.values import check_values
+from avs_lightning.cli.trust import check_targets, trust_targets
+from avs_lightning.cli.values import check_values, near_setting
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.studies.processes import FROM_RUN_FOLDER
 
@@ -47,30 +49,38 @@ def run(
     Raises:
         UserError: a configuration that does not compose, with near matches for a mistyped key.
     """
+    argv = readable(argv, command)
     several = is_multirun(argv)
+    refuse_other_launchers(argv, command)
     if several:
-        refuse_resume(argv, command)
+        refuse_for_all_cells(argv, command)
     set_up_hydra(argv)
+    folder, words = without_run_folder(prepare(argv))
+    stored = offer(folder) if folder else {}
     called = list(sys.argv)
     failures: list[Exception] = []
 
     def job(cfg: DictConfig) -> None:
         try:
-            refuse_other_launchers(command)
+            refuse_inline_jobs(command)
             refuse_folders_of_each_rank(argv)
-            check_values(cfg)
+            if folder:
+                check_targets(cfg, folder / "config.yaml", argv)
+            check_values(cfg, stored)
+            trust_targets(cfg)
             OmegaConf.resolve(cfg)
             cfg.paths.output_dir = str(Path(cfg.paths.output_dir).resolve())
             # Lightning starts the other processes of a run by this command line: they read the run's configuration.
-            sys.argv = [called[0], command, *from_run_folder(Path(cfg.paths.output_dir))]
+            sys.argv = [called[0], command, FROM_RUN_FOLDER, cfg.paths.output_dir]
             task(cfg)
         except Exception as error:  # Hydra would print its own lines about it
             failures.append(error)
 
     CellLauncher.sweep = sweep = Sweep(prepare)
-    sys.argv = [f"avs {command}", *(argv if several else prepare(list(argv)))]
+    sys.argv = [f"avs {command}", *chain(*separated(words))]
+    name = NAME if folder else command
     try:
-        hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=command)(job)()
+        hydra.main(version_base="1.3", config_path=f"pkg://{CONFIG_MODULE}", config_name=name)(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise explained(error, command) from error
     except SystemExit as stop:
@@ -79,6 +89,8 @@ def run(
         sys.argv = called
     for failure in failures:
         raise explained(failure, command) from failure
+    if several and not sweep.jobs and not any(word in INFORMATION for word in argv):
+        raise UserError(f"avs {command} -m has run nothing: hydra.sweeper or hydra.launcher took no job")
     sweep.conclude()
     return 0
 
@@ -100,7 +112,7 @@ def refuse_folders_of_each_rank(argv: Sequence[str]) -> None:
     """
     ranks = max(int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("SLURM_NTASKS", "1")))
     started = "TORCHELASTIC_RUN_ID" in os.environ or "SLURM_STEP_ID" in os.environ
-    named = any(text.partition("=")[0] in ("paths.output_dir", "--config-path", "resume") for text in argv)
+    named = any(text.partition("=")[0] in ("paths.output_dir", FROM_RUN_FOLDER, "resume") for text in argv)
     if started and ranks > 1 and not named:
         raise UserError(
             f"this is one of {ranks} processes of torchrun or srun, and each would make a run folder of its own: give "
@@ -113,32 +125,48 @@ def is_multirun(argv: Sequence[str]) -> bool:
     return any(text in ("-m", "--multirun", "hydra.mode=MULTIRUN") for text in argv)
 
 
-def refuse_resume(argv: Sequence[str], command: str) -> None:
-    """A run is gone on with by itself, a sweep by the command that began it.
+def refuse_for_all_cells(argv: Sequence[str], command: str) -> None:
+    """Settings of one run cannot hold for every cell of a sweep.
 
     Raises:
-        UserError: a sweep is to resume a folder.
+        UserError: one is given.
     """
-    given = [text for text in argv if text.lstrip("+").startswith("resume=") and not text.endswith("=null")]
-    if given:
+    if folder := given(argv, "resume"):
         raise UserError(
-            f"{given[0]} with -m: a sweep goes on by the command that began it, each cell from its own checkpoint; "
-            f"for the one run in that folder: avs {command} {given[0]}"
+            f"resume={folder} with -m: a sweep goes on by the command that began it, each cell from its own "
+            f"checkpoint; for the one run in that folder: avs {command} resume={folder}"
+        )
+    if folder := given(argv, "paths.output_dir"):
+        raise UserError(
+            f"paths.output_dir={folder} with -m: each cell has a folder of its own; paths.runs_dir=FOLDER chooses "
+            "where they all go, study=NAME names the sweep"
         )
 
 
-def refuse_other_launchers(command: str) -> None:
+def refuse_other_launchers(argv: Sequence[str], command: str) -> None:
     """Hydra's own launchers run a sweep's jobs inside its process, where several devices would repeat the whole sweep.
 
     Raises:
-        UserError: this is such a job.
+        UserError: one is chosen.
+    """
+    for word in argv:
+        key, _, name = word.lstrip("+").partition("=")
+        if (key == "hydra/launcher" and name != "cells") or key == "hydra.launcher._target_":
+            raise UserError(
+                f"{word}: avs {command} -m runs each cell in a process of its own; choose launcher=local, "
+                "launcher=parallel or launcher=slurm instead"
+            )
+
+
+def refuse_inline_jobs(command: str) -> None:
+    """See that a job is no cell of a sweep, which is never run inside the sweep's process.
+
+    Raises:
+        UserError: a configuration of the user's own has put another launcher in place.
     """
     job = HydraConfig.get()
     if job.mode == RunMode.MULTIRUN:
-        raise UserError(
-            f"hydra/launcher={job.runtime.choices['hydra/launcher']}: avs {command} -m runs each cell in a process "
-            "of its own; choose launcher=local, launcher=parallel or launcher=slurm instead"
-        )
+        refuse_other_launchers([f"hydra/launcher={job.runtime.choices['hydra/launcher']}"], command)
 
 
 def explained(error: Exception, command: str) -> Exception:
@@ -151,11 +179,6 @@ def explained(error: Exception, command: str) -> Exception:
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return UserError(explain(error, command))
     return error
-
-
-def from_run_folder(folder: Path) -> list[str]:
-    """Return the arguments that compose the configuration a run folder holds."""
-    return ["--config-path", str(folder), "--config-name", "config", *FROM_RUN_FOLDER]
 
 
 def offer_any_encoder(argv: Sequence[str]) -> None:
@@ -173,38 +196,29 @@ def offer_any_encoder(argv: Sequence[str]) -> None:
 def explain(error: Exception, command: str) -> str:
     """Say what is wrong with the configuration, with near matches."""
     text = " ".join(str(error).split()) or str(error.__cause__)
-    mistyped = re.search(r"Could not override '([^']+)'", text)
-    if mistyped:
+    if mistyped := re.search(r"Could not override '([^']+)'", text):
         key = mistyped[1]
-        keys = known_keys(command)
-        close = near_matches(key, keys) or near_matches(key.rsplit(".", 1)[-1], keys)
-        return f"there is no setting {key!r}{close}; see avs {command} --cfg job (a new key: +{key}=...)"
-    group = re.search(r"Could not (?:find|load) '([^'/]+)/([^']+)'", text)
-    if group:
+        return f"there is no setting {key!r}{near_setting(key)}; avs {command} --cfg job shows them all"
+    if group := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
+        if group[1].startswith("hydra/"):
+            return (
+                f"there is no {group[1]}={group[2]} here: install the plugin of Hydra that brings it, or go without: "
+                f"avs {command} -m KEY=A,B runs every combination (launcher=local, parallel or slurm)"
+            )
         options = known_options(group[1])
         close = near_matches(group[2], options)
         return f"there is no {group[1]}={group[2]}; {group[1]} is one of {', '.join(options)}{close}"
-    missing = re.search(r"Missing mandatory value: (\S+)", text)
-    if missing:
+    if missing := re.search(r"Missing mandatory value: (\S+)", text):
         return f"{missing[1]} has to be given: avs {command} {missing[1]}=..."
+    if several := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^']+)'", text):
+        key, _, value = several[1].partition("=")
+        return (
+            f"{several[1]} names several values: avs {command} -m runs each of them; a list is {key}=[{value}], and a "
+            f"text with a comma is quoted, {key}=\\'{value}\\'"
+        )
+    if there := re.search(r"An item is already at '([^']+)'", text):
+        return f"{there[1]} is there already: give {there[1]}=..., without the plus"
     return text
-
-
-def known_keys(command: str) -> list[str]:
-    """Return every dotted key of a command's default configuration."""
-    GlobalHydra.instance().clear()
-    with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
-        cfg = OmegaConf.to_container(compose(command), resolve=False)
-    keys: list[str] = []
-
-    def walk(node: Any, prefix: str) -> None:
-        for name, value in node.items():
-            keys.append(prefix + str(name))
-            if isinstance(value, dict):
-                walk(value, f"{prefix}{name}.")
-
-    walk(cfg, "")
-    return keys
 
 
 def known_options(group: str) -> list[str]:

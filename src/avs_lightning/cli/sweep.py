@@ -22,6 +22,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from avs_lightning.cli.trust import trust_targets
 from avs_lightning.cli.values import check_values
 from avs_lightning.errors import UserError
 from avs_lightning.studies.composing import Composed, Request
@@ -60,9 +61,10 @@ class Sweep:
         refuse_several_drivers()
         before, command = len(self.jobs), str(config.hydra.job.config_name)
         self.jobs += [list(job) for job in jobs]
+        searchpath = [word for word in config.hydra.overrides.hydra if word.startswith("hydra.searchpath=")]
         self._session = session = Session.compose(
             sweep_requests(self.jobs, self.prepare),
-            lambda overrides: compose(command, overrides),
+            lambda overrides: compose(command, overrides, searchpath),
             command,
             overrides=list(config.hydra.overrides.task),
             name=self._session.name if self._session else None,
@@ -116,12 +118,14 @@ def sweep_requests(jobs: Sequence[Sequence[str]], prepare: Prepare = list) -> li
     return requests
 
 
-def compose(command: str, overrides: Sequence[str]) -> Composed:
+def compose(command: str, overrides: Sequence[str], searchpath: Sequence[str] = ()) -> Composed:
     """Compose and check one configuration, unresolved, as `avs <command> <overrides>` would see it."""
-    cfg = GlobalHydra.instance().config_loader().load_configuration(command, list(overrides), RunMode.RUN)
+    loader = GlobalHydra.instance().config_loader()
+    cfg = loader.load_configuration(command, [*searchpath, *overrides], RunMode.RUN)
     HydraConfig.instance().set_config(cfg)
     choices = {str(group): str(choice) for group, choice in cfg.hydra.runtime.choices.items()}
     check_values(cfg)
+    trust_targets(cfg)
     with open_dict(cfg):
         del cfg["hydra"]
     OmegaConf.set_struct(cfg, True)

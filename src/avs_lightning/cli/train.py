@@ -7,15 +7,16 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from avs_lightning.cli.eval import without_plus
-from avs_lightning.cli.hydra_app import CONFIG_MODULE, from_run_folder, run
+from avs_lightning.cli.hydra_app import CONFIG_MODULE, run
+from avs_lightning.cli.overrides import given, written
 from avs_lightning.errors import UserError
+from avs_lightning.studies.processes import FROM_RUN_FOLDER
 
 
 def main(argv: list[str]) -> int:
     """Train; `resume=RUN_FOLDER` goes on with a run by its own configuration, `--dry-run` is `dry_run=true`."""
     argv = ["dry_run=true" if argument == "--dry-run" else argument for argument in argv]
-    return run("train", without_plus(argv), task, prepare=with_resume)
+    return run("train", argv, task, prepare=with_resume)
 
 
 def task(cfg: DictConfig) -> None:
@@ -31,18 +32,18 @@ def with_resume(argv: list[str]) -> list[str]:
     Raises:
         UserError: the folder holds no run.
     """
-    folders = [a.removeprefix("resume=") for a in argv if a.startswith("resume=") and a != "resume=null"]
-    if not folders or "--config-path" in argv:
+    named = given(argv, "resume")
+    if named is None or FROM_RUN_FOLDER in argv:
         return argv
-    folder = Path(folders[-1]).resolve()
+    folder = Path(str(named)).expanduser().resolve()
     if not (folder / "config.yaml").is_file():
         raise UserError(
             f"{folder} holds no run to resume: it has no config.yaml (give the folder that paths.output_dir named)"
         )
-    others = [a for a in argv if not a.startswith("resume=")]
+    others = [word for word in argv if not word.startswith("resume=")]
     refuse_groups(others, folder)
-    pinned = [f"paths.output_dir='{folder}'", f"resume='{folder}'"]
-    return [*from_run_folder(folder), *pinned, *with_followers(others)]
+    pinned = [written("paths.output_dir", folder), written("resume", folder)]
+    return [FROM_RUN_FOLDER, str(folder), *pinned, *with_followers(others)]
 
 
 def with_followers(argv: list[str]) -> list[str]:
@@ -55,8 +56,8 @@ def with_followers(argv: list[str]) -> list[str]:
     for name, value in trainer.items():
         if source := re.fullmatch(r"\$\{(?:oc\.select:)?([\w.]+)(?:,.*)?\}", str(value)):
             followers[source[1]] = f"trainer.{name}"
-    given = [argument.lstrip("+").partition("=") for argument in argv]
-    return [*(f"{followers[key]}={value}" for key, _, value in given if key in followers), *argv]
+    named = [argument.lstrip("+").partition("=") for argument in argv]
+    return [*(f"{followers[key]}={value}" for key, _, value in named if key in followers), *argv]
 
 
 def refuse_groups(argv: list[str], folder: Path) -> None:

@@ -1,54 +1,116 @@
-"""Values of the wrong kind, found before anything is built: by the kinds of the defaults."""
+"""A composed configuration against `SETTINGS`: values of the wrong kind, and keys that nothing reads."""
+
+from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
-from avs_lightning.errors import UserError
+from avs_lightning.cli.kinds import Unfit
+from avs_lightning.cli.settings import OWN_TRAINER, SETTINGS
+from avs_lightning.errors import UserError, near_matches
 
-KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
-    bool: ("true or false", (bool,)),
-    int: ("a whole number", (int,)),
-    float: ("a number", (int, float)),
-    list: ("a list, [...],", (list,)),
-    dict: ("settings, {name: value, ...},", (dict,)),
-}
-WIDER = {"trainer.devices", "trainer.deterministic"}  # auto, [0, 1]; warn
+OURS = "avs_lightning."
+MISSING = "???"
 
 
-def check_values(cfg: DictConfig) -> None:
-    """Compare a composed configuration with the same one without the values that the user gave.
+def check_values(cfg: DictConfig, stored: Mapping[str, Any] | None = None) -> None:
+    """Check every value, and put in what it stands for: a number given as a name becomes a text, `~` a home.
 
-    null is allowed everywhere, and so is anything where the default is null or text.
+    Args:
+        cfg: as composed, interpolations and all.
+        stored: what the folder of a run holds whose configuration this is; its keys are known.
 
     Raises:
-        UserError: a value is of another kind than its default.
+        UserError: a value of another kind than the setting takes, or a key that nothing reads.
     """
-    job = HydraConfig.get()
-    groups = [text for text in job.overrides.task if re.sub(r"^\+|@.*|=.*", "", text) in job.runtime.choices]
-    loader = GlobalHydra.instance().config_loader()
-    defaults = loader.load_configuration(job.job.config_name, groups, RunMode.RUN)
-    OmegaConf.set_struct(defaults, False)
-    defaults.pop("hydra")
-    compare(_plain(defaults), _plain(cfg))
+    own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    plain, raw = [cast(dict[str, Any], OmegaConf.to_container(own, resolve=resolve)) for resolve in (True, False)]
+    literal = {key for key, value in leaves(raw) if "${" not in str(value)}
+    foreign = tuple(f"{node}." for node in ("data", "method") if _is_foreign(plain.get(node)))
+    for key, given in sorted(leaves(plain), key=lambda leaf: leaf[0] not in literal):  # the cause, then what follows
+        if key.startswith(foreign) and foreign:
+            continue
+        if key not in SETTINGS:
+            refuse_unread(key, cfg, plain, stored or {})
+            continue
+        read = value_of(key, given)
+        if read != given:
+            with open_dict(cfg):
+                OmegaConf.update(cfg, key, read, merge=False)
 
 
-def compare(defaults: Any, given: Any, key: str = "") -> None:
-    """Raise for the first value that is of another kind than its default."""
-    if isinstance(defaults, dict) and isinstance(given, dict):
-        for name, value in defaults.items():
-            if name in given:
-                compare(value, given[name], f"{key}.{name}".lstrip("."))
+def value_of(key: str, given: Any) -> Any:
+    """Return the value to use for a setting.
+
+    Raises:
+        UserError: it is of another kind.
+    """
+    kind = SETTINGS[key]
+    if given == MISSING:
+        return given
+    try:
+        return kind.read(given)
+    except Unfit:
+        close = near_matches(str(given), kind.choices)
+        shown = "null" if given is None else str(given).lower() if isinstance(given, bool) else given
+        raise UserError(f"{key}={shown}: expected {kind.words}{close}") from None
+
+
+def leaves(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the settings of a configuration: what `SETTINGS` has, and below all else each value."""
+    for name, value in node.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and value and (key not in SETTINGS or _has_settings(key)):
+            yield from leaves(value, f"{key}.")
+        elif isinstance(value, Mapping) and not value and key not in SETTINGS:
+            continue
+        else:
+            yield key, value
+
+
+def refuse_unread(key: str, cfg: DictConfig, plain: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
+    """Refuse a key that is no setting, unless another setting takes its value from it.
+
+    Raises:
+        UserError: nothing reads it.
+    """
+    if _has_settings(key):
+        raise UserError(f"{key}={OmegaConf.select(cfg, key)}: expected settings, {{name: value, ...}}")
+    if key.startswith("launcher.") and plain["launcher"].get("name") == "slurm":
+        return  # it has a schema of its own, which knows what is said elsewhere
+    if OmegaConf.select(OmegaConf.create(dict(stored)), key) is not None or _is_named(key, cfg):
         return
-    kind, allowed = KINDS.get(type(defaults), ("", ()))
-    wrong = not isinstance(given, allowed) or (isinstance(given, bool) and bool not in allowed)
-    if allowed and given is not None and key not in WIDER and wrong:
-        raise UserError(f"{key}={given}: {kind} is needed here, like the default {defaults}")
+    parts = key.split(".")
+    odd = next(name for n in range(1, len(parts) + 1) if not _has_settings(name := ".".join(parts[:n])))
+    if odd.removeprefix("trainer.") in OWN_TRAINER:
+        raise UserError(f"{odd} cannot be set: avs gives the Trainer that argument itself")
+    raise UserError(f"there is no setting {odd!r}: nothing reads it{near_setting(odd)}")
 
 
-def _plain(cfg: DictConfig) -> Any:
-    return OmegaConf.to_container(cfg, resolve=True)
+def near_setting(key: str) -> str:
+    """Return "; did you mean ...?" for the settings and groups that look like a mistyped key, or nothing."""
+    node, dot, last = key.rpartition(".")
+    nodes = {name.rpartition(".")[0] for name in SETTINGS} - {""}
+    siblings = {name[len(node + dot) :].partition(".")[0] for name in SETTINGS if name.startswith(node + dot)}
+    close = near_matches(last, siblings, most=3)
+    if close and dot:
+        close = close.replace("mean ", f"mean {node}.").replace(", ", f", {node}.")
+    return close or near_matches(key, {*SETTINGS, *nodes}) or near_matches(last, {*SETTINGS, *nodes})
+
+
+def _has_settings(key: str) -> bool:
+    return any(name.startswith(f"{key}.") for name in SETTINGS)
+
+
+def _is_foreign(node: Any) -> bool:
+    """Say whether a node builds a class of the user's own, whose arguments are its own."""
+    target = node.get("_target_", OURS) if isinstance(node, Mapping) else OURS
+    return isinstance(target, str) and not target.startswith(OURS)
+
+
+def _is_named(key: str, cfg: DictConfig) -> bool:
+    named = re.findall(r"\$\{([\w.]+)\}", OmegaConf.to_yaml(cfg))
+    return any(key == name or key.startswith(f"{name}.") or name.startswith(f"{key}.") for name in named)

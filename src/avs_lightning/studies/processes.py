@@ -17,7 +17,8 @@ from pathlib import Path
 from avs_lightning.errors import UserError
 
 LOG = "output.log"
-FROM_RUN_FOLDER = ("hydra.run.dir=.", "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none")
+FROM_RUN_FOLDER = "--run-folder"
+"""The option that composes the configuration which a run folder holds."""
 FOREIGN = (
     "LOCAL_RANK", "RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE",
     "MASTER_ADDR", "MASTER_PORT", "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH",
@@ -167,7 +168,7 @@ def run_command(folder: Path, command: str) -> list[str]:
     start = [sys.executable, "-m", "avs_lightning.cli", command]
     if command == "train":
         return [*start, f"resume={folder}"]
-    return [*start, "--config-path", str(folder), "--config-name", "config", *FROM_RUN_FOLDER]
+    return [*start, FROM_RUN_FOLDER, str(folder)]
 
 
 def reason_in(text: str, code: int | None) -> str:
