@@ -24,6 +24,7 @@ CLIPS = whole(0, 10**6)
 SIZE = whole(32, 4096)
 CHANNELS = whole(1, 4096)
 STAGES = many(whole())
+DROP = number(0.0, 0.99)
 SCOPE = choice("clip", "frame")
 LIMIT = optional(either(whole(0), number(0.0, 1.0)))  # so many batches, or a share of them
 DURATION = either(
@@ -79,13 +80,14 @@ NETWORK = {
     "encoder.name": TEXT,
     "encoder.weights": PATH,  # imagenet, none, or a file
     "encoder.frozen": FLAG,
+    "encoder.drop_path": DROP,
     "audio_encoder.name": TEXT,
     "audio_encoder.weights": PATH,
     "audio_encoder.frozen": FLAG,
     "fusion.label": TEXT,
     "fusion.stages": STAGES,
-    "fusion.audio": FLAG,
-    "fusion.visual": FLAG,
+    "fusion.audio": optional(FLAG),  # null in avs eval: what the checkpoint says
+    "fusion.visual": optional(FLAG),
     "fusion.scope": SCOPE,
     "decoder.name": TEXT,
     "decoder.channels": CHANNELS,
@@ -95,6 +97,7 @@ METHOD = {
     "method.network.encoder": TEXT,
     "method.network.weights": PATH,
     "method.network.frozen_encoder": FLAG,
+    "method.network.drop_path": DROP,
     "method.network.stages": STAGES,
     "method.network.audio": FLAG,
     "method.network.visual": FLAG,
@@ -108,6 +111,7 @@ METHOD = {
     "method.loss.avm": choice("audio", "visual", "cosine"),
     "method.loss.avm_weight": number(0),
     "method.loss.avm_distance": choice("kl", "euclidean"),
+    "method.loss.avm_normalize": FLAG,
     "method.loss.avm_stages": optional(STAGES),
     "method.loss.project": FLAG,
     "method.optimizer.name": choice("adam", "adamw"),

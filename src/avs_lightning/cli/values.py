@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any, cast
 
+import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from avs_lightning.cli.kinds import Unfit
@@ -81,13 +84,27 @@ def refuse_unread(key: str, cfg: DictConfig, plain: Mapping[str, Any], stored: M
         raise UserError(f"{key}={OmegaConf.select(cfg, key)}: expected settings, {{name: value, ...}}")
     if key.startswith("launcher.") and plain["launcher"].get("name") == "slurm":
         return  # it has a schema of its own, which knows what is said elsewhere
-    if OmegaConf.select(OmegaConf.create(dict(stored)), key) is not None or _is_named(key, cfg):
+    if key in packaged_keys() or _is_named(key, cfg):
+        return
+    if OmegaConf.select(OmegaConf.create(dict(stored)), key) is not None:
         return
     parts = key.split(".")
     odd = next(name for n in range(1, len(parts) + 1) if not _has_settings(name := ".".join(parts[:n])))
     if odd.removeprefix("trainer.") in OWN_TRAINER:
         raise UserError(f"{odd} cannot be set: avs gives the Trainer that argument itself")
     raise UserError(f"there is no setting {odd!r}: nothing reads it{near_setting(odd)}")
+
+
+@cache
+def packaged_keys() -> frozenset[str]:
+    """Return the keys of every option of every group in `conf/`."""
+    keys: set[str] = set()
+    for group in (entry for entry in files("avs_lightning.conf").iterdir() if entry.is_dir()):
+        for file in (entry for entry in group.iterdir() if entry.name.endswith(".yaml")):
+            text = file.read_text(encoding="utf-8")
+            prefix = "" if "@package _global_" in text else f"{group.name}."
+            keys |= {key for key, _ in leaves(yaml.safe_load(text) or {}, prefix)}
+    return frozenset(keys)
 
 
 def near_setting(key: str) -> str:
