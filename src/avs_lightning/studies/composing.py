@@ -98,7 +98,7 @@ def _cell(
         plain["logger"]["wandb"] = {
             **dashboard,
             "group": dashboard.get("group") or study,
-            "name": dashboard.get("name") or name,
+            "name": dashboard.get("name") or name or None,
             "tags": [*(dashboard.get("tags") or []), *tags],
         }
     return build_cell(plain, runs / STORE, name, parameters, parent, command)
