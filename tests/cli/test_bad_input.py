@@ -192,3 +192,28 @@ def test_ranks_that_would_not_share_a_folder(
     ended = avs("train", *tiny, f"paths.runs_dir={tmp_path}/runs")
     refused(ended, "one of 2 processes of torchrun or srun", "paths.output_dir=FOLDER")
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("decoder", ["fpn", "unet", "unetplusplus", "deeplabv3plus"])
+def test_a_size_that_a_decoder_cannot_make(
+    avs: Callable, tiny: list[str], tmp_path: Path, official_ms3: Callable, decoder: str
+) -> None:
+    root = official_ms3(tmp_path, size=100)
+    ended = avs("train", *tiny, f"data.root={root}", "data.image_size=100", f"decoder={decoder}", "dry_run=true")
+    refused(ended, f"decoder={decoder}", "data.image_size=100", "multiples of 32")
+
+
+def test_a_class_that_holds_no_data(avs: Callable, tiny: list[str]) -> None:
+    refused(avs("train", *tiny, "data._target_=builtins.dict", "dry_run=true"), "data._target_=builtins.dict")
+
+
+def test_brackets_in_a_path_are_printed(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "a[b]" / "c[red] :smile: é=1"
+    ended = avs(
+        "train", *tiny, "trainer.max_epochs=1", "probes=muted,swapped", "name=n[bold]m", f"paths.output_dir={folder}"
+    )
+    assert ended.code == 0, ended.err
+    assert f"Everything is in {folder}" in ended.out
+    assert "n[bold]m" in ended.out
+    again = avs("train", f"resume={folder}")
+    assert f"{folder} is done" in again.out.replace("\n", "")

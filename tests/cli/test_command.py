@@ -1,5 +1,7 @@
 """`avs` itself: what it prints and which exit code it returns before any command runs."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -20,9 +22,9 @@ def test_no_command_is_a_wrong_command_line(avs: Callable) -> None:
     assert "usage: avs COMMAND" in ended.out
 
 
-@pytest.mark.parametrize("option", ["--version", "-V"])
-def test_version(avs: Callable, option: str) -> None:
-    ended = avs(option)
+@pytest.mark.parametrize("words", [["--version"], ["-V"], ["train", "--version"], ["data", "--version"]])
+def test_version(avs: Callable, words: list[str]) -> None:
+    ended = avs(*words)
     assert ended.code == 0
     assert ended.out.split() == ["avs-lightning", avs_lightning.__version__]
 
@@ -57,3 +59,9 @@ def test_the_command_line_of_the_process_is_left_as_it_was(avs: Callable, monkey
     import sys
 
     assert sys.argv == ["pytest", "tests"]
+
+
+@pytest.mark.parametrize("module", ["avs_lightning", "avs_lightning.cli"])
+def test_the_package_runs_as_a_module(module: str) -> None:
+    ended = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["avs-lightning", avs_lightning.__version__]

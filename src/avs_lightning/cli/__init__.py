@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(usage())
         return 0 if arguments else 2
     name = arguments[0]
-    if name in ("-V", "--version"):
+    if name in ("-V", "--version") or (name in COMMANDS and "--version" in arguments[1:]):
         from avs_lightning import __version__
 
         print(f"avs-lightning {__version__}")

@@ -129,8 +129,8 @@ def list_studies(argv: list[str]) -> int:
     """Print the studies that there are, and what each asks; one that cannot be read says so."""
     if argv:
         raise UserError(f"avs study list takes nothing more, and {argv[0]!r} was given")
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     from avs_lightning.reporting.console import console
     from avs_lightning.studies.study import read_study, study_files
@@ -142,10 +142,10 @@ def list_studies(argv: list[str]) -> int:
         try:
             study = read_study(str(path))
         except UserError as error:
-            shown.add_row(name, f"[red]{escape(str(error))}", "", "")
+            shown.add_row(name, Text(str(error), style="red"), "", "")
             continue
         cells = f"{len(list(study.points())) // len(study.seeds)} x {len(study.seeds)}"
-        shown.add_row(name, escape(" ".join(study.question.split("\n\n")[0].split())), cells, ", ".join(study.variants))
+        shown.add_row(name, " ".join(study.question.split("\n\n")[0].split()), cells, ", ".join(study.variants))
     console.print(shown)
     return 0
 

@@ -100,7 +100,7 @@ def fetch(url: str, path: str | Path, sha256: str) -> Path:
 def _download(url: str, file: BinaryIO, name: str) -> str:
     """Write `url` into `file`, with a progress bar; returns the sha256."""
     digest, received = hashlib.sha256(), 0
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with urllib.request.urlopen(url, timeout=30) as response, Progress(*columns, console=Console(stderr=True)) as bar:
         size = int(response.headers["Content-Length"]) if response.headers["Content-Length"] else None
         task = bar.add_task(name, total=size)

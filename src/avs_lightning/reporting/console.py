@@ -9,4 +9,5 @@ def is_first_process() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
-console = Console(quiet=not is_first_process())
+# Texts are printed as they are: a path may hold brackets, which rich would take for a style, or :words: for a picture.
+console = Console(quiet=not is_first_process(), markup=False, emoji=False)

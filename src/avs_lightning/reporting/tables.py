@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from avs_lightning.data import ClipBatch
 from avs_lightning.data.sounds import SOUNDS
+from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.metrics.names import PROTOCOLS
 
@@ -59,6 +60,14 @@ def network_table(method: SegmentationMethod, image_size: int, frames: int = 5) 
     try:
         with torch.no_grad():
             method.eval()(empty_batch(image_size, frames))
+    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+        network, reason = method.hparams.get("network") or {}, (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"encoder={network.get('encoder')} with decoder={network.get('decoder')} cannot run on frames of "
+            f"data.image_size={image_size} pixels ({reason}); sizes that are multiples "
+            "of 32 fit every decoder, some encoders take the size they were made for alone (224), and "
+            "decoder=reference takes the widest range"
+        ) from error
     finally:
         for handle in handles:
             handle.remove()

@@ -28,11 +28,11 @@ def watcher_for(cells: Sequence[Cell]) -> Iterator[Watcher]:
         yield Lines(cells)
         return
     columns = (
-        TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
         BarColumn(bar_width=14),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True, min_width=19)),
+        TextColumn("{task.fields[left]}", markup=False, table_column=Column(no_wrap=True, min_width=19)),
     )
     with Progress(*columns, console=console, transient=True, expand=True) as progress:
         yield Bars(cells, progress)

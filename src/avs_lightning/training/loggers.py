@@ -28,7 +28,7 @@ def run_loggers(cfg: DictConfig, folder: RunFolder) -> Iterator[list[Logger]]:
         for logger in loggers:
             logger.finalize(status)
         if line := finish_wandb(loggers, failed=status == "failed"):
-            console.print(f"W&B ran offline; to upload it: [bold]{line}[/]", soft_wrap=True)
+            console.print(f"W&B ran offline; to upload it: {line}", style="bold", soft_wrap=True)
 
 
 def build_loggers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
 
 from avs_lightning.data.probes import Probe
+from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import Start, load_entries, read_checkpoint, start_from
 from avs_lightning.reporting.console import console, is_first_process
@@ -53,7 +54,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     if is_first_process() and not (resuming or cfg.dry_run):
         folder.check_free()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    datamodule = instantiate(cfg.data, _convert_="all")
+    datamodule = build_datamodule(cfg)
     datamodule.check()
     with console.status("building the network (pretrained weights are fetched on first use)"):
         method = build_method(cfg, fresh=not (resuming and folder.last.exists()))
@@ -110,13 +111,27 @@ def report(cfg: DictConfig, folder: RunFolder, result: dict[str, Any]) -> None:
     console.print(f"Everything is in {folder.path}", soft_wrap=True)
 
 
+def build_datamodule(cfg: DictConfig) -> Any:
+    """Build the data module of `cfg.data`.
+
+    Raises:
+        UserError: `data._target_` is no data module.
+    """
+    datamodule = instantiate(cfg.data, _convert_="all")
+    if not isinstance(datamodule, pl.LightningDataModule):
+        raise UserError(f"data._target_={cfg.data.get('_target_')} is no LightningDataModule")
+    return datamodule
+
+
 def build_method(cfg: DictConfig, fresh: bool = True) -> SegmentationMethod:
     """Build the method of `cfg.method`; `fresh` also loads pretrained weights and `init.checkpoint`."""
     options = dict(cfg.method)
     if not fresh:  # the run's own checkpoint holds every weight
         options["network"] = {**cfg.method.network, "weights": "none"}
         options["audio_encoder"] = {**cfg.audio_encoder, "weights": "none"}
-    method: SegmentationMethod = instantiate(options, _convert_="all")
+    method = instantiate(options, _convert_="all")
+    if not isinstance(method, SegmentationMethod):
+        raise UserError(f"method._target_={cfg.method.get('_target_')} is no SegmentationMethod")
     if fresh and cfg.init.checkpoint is not None:
         start = start_from(method, cfg.init.checkpoint)
         log.info("kept as built: %s; left out: %s", ", ".join(start.kept) or "none", ", ".join(start.left) or "none")

@@ -1,0 +1,8 @@
+"""`python -m avs_lightning` is `avs`."""
+
+import sys
+
+from avs_lightning.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
