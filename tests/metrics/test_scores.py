@@ -91,6 +91,18 @@ def test_tables():
     assert seconds[0].item() == pytest.approx(float(first))
 
 
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_one_test_has_the_reference_by_each_batch_size_that_papers_use(size):
+    logits, masks, labelled = clips()
+    scores = SegmentationScores()
+    scores.update(logits, masks, labelled, torch.arange(CLIPS))
+    values, name = scores.compute(), "reference" if size == 4 else f"reference@{size}"
+    for metric, score in (("miou", mean_iou), ("fscore", f_score)):
+        expected = score(logits, masks, "reference", batch_clips=size, labelled=labelled)
+        assert values[f"{metric}_{name}"] == expected == score(logits, masks, name, labelled=labelled)
+    assert len({values[f"fscore_{name}"].item() for name in ("reference", "reference@2", "reference@1")}) == 3
+
+
 def test_reset_forgets():
     scores = SegmentationScores()
     scores.update(*clips())

@@ -109,3 +109,13 @@ def test_numbers_have_the_papers_decimals() -> None:
     assert (SCORES["fscore"].text(0.84812), SCORES["fpr"].text(3.26)) == ("0.848", "3.3")
     assert [SCORES["miou"].signed(value) for value in (1.5, -0.15, -0.001, 0.001)] == ["+1.50", "−0.15", "0.00", "0.00"]
     assert not SCORES["fpr"].higher_is_better
+
+
+def test_the_reference_by_other_batch_sizes() -> None:
+    columns = {
+        given: Layout.parse({**TABLE, "protocol": given, "published": None}, AXES, "study.yaml").results_column
+        for given in ("reference", "reference@4", "reference@2", "reference@1")
+    }
+    assert list(columns.values()) == ["miou_reference", "miou_reference", "miou_reference@2", "miou_reference@1"]
+    with pytest.raises(UserError, match="reference@3"):
+        Layout.parse({**TABLE, "protocol": "reference@3"}, AXES, "study.yaml")

@@ -183,7 +183,7 @@ def test_one_synthetic_data_set_makes_a_table_synthetic() -> None:
 def test_below_stand_the_protocol_the_source_and_the_facts(form: str) -> None:
     text = " ".join(written(table(results("table_a1"), seeds="0", note="tried"), form).split())
     for words in (
-        "protocol reference (as the released scripts: mean over batches of 4 clips)",
+        "protocol reference@4 (as the released scripts: mean over batches of 4 clips)",
         "supplementary material, Table A1",
         "data set: ms3",
         "fingerprint of the data: ms3 0123456789ab",
@@ -217,7 +217,7 @@ def test_what_was_mixed_is_a_warning(facts: dict[str, str], warnings: list[str])
 def test_another_protocol_than_the_papers_is_a_warning() -> None:
     layout = Layout(rows=A1.rows, columns=A1.columns, protocol="frame", published="table_a1", labels=A1.labels)
     made = table(results("table_a1", miou_frame=0.5), layout)
-    assert made.warnings == ["the paper's numbers follow the protocol reference, ours frame."]
+    assert made.warnings == ["the paper's numbers follow the protocol reference@4, ours frame."]
     assert made.cells[0].mean == pytest.approx(50)
     unlike = table(results("table_a1").replace("resnet50", "resnet18").replace("pvt_v2_b5", "pvt_v2_b0"))
     assert unlike.warnings == ["no cell of this study has a published number."]

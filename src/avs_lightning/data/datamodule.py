@@ -28,7 +28,7 @@ class AVSDataModule(pl.LightningDataModule):
         root: the folder that holds `Single-source/` or `Multi-sources/`, or that folder itself.
         image_size: height and width of the frames on disk, in pixels.
         batch_size: training clips a batch and process.
-        eval_batch_size: val and test clips a batch and process; the "reference" metrics depend on it.
+        eval_batch_size: val and test clips a batch and process; scores do not depend on it.
         workers: loader processes for each split; 0 loads in the main process.
         persistent_workers: keep the workers from one epoch to the next.
         pin_memory: "auto" pins where there is a CUDA device.

@@ -6,7 +6,15 @@ PROTOCOLS: dict[str, str] = {
     "reference": "as the released scripts: mean over batches of 4 clips",
     "frame": "exact mean over frames",
     "dataset": "all pixels at once",
+    "reference@2": "as the released scripts, but in batches of 2 clips",
+    "reference@1": "as the released scripts, but clip by clip",
 }
+"""What each protocol is; `reference` is that of 4 clips a batch, and some papers report 1 or 2."""
+
+
+def protocol_label(protocol: str) -> str:
+    """Return what a protocol is called in tables: "reference" with its batch size, "reference@4"."""
+    return "reference@4" if protocol == "reference" else protocol
 
 
 def score_label(name: str) -> str:

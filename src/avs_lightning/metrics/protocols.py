@@ -1,7 +1,8 @@
 """mIoU and F-score under the three protocols of the field, from counted pixels.
 
 - `reference`: as the released test scripts of AVS (Zhou et al., ECCV 2022), which score batches of `batch_clips` clips
-  and average over batches with equal weight. Its figures depend on that batch size; published ones use 4.
+  and average over batches with equal weight. Its figures depend on that batch size: smaller batches score higher.
+  Published ones use 4, some 1 or 2: `reference@1` and `reference@2` are it with these.
 - `frame`: the exact mean over frames. The F-score averages the curves of all frames before it takes the maximum.
 - `dataset`: all pixels of the data set at once, as other groups score.
 
@@ -20,7 +21,7 @@ from avs_lightning.errors import UserError, near_matches
 from avs_lightning.metrics.counts import FrameCounts, count_frames
 from avs_lightning.metrics.names import PROTOCOLS
 
-Protocol = Literal["reference", "frame", "dataset"]
+Protocol = Literal["reference", "frame", "dataset", "reference@2", "reference@1"]
 BETA_SQUARED = 0.3
 
 
@@ -116,7 +117,8 @@ def _mean_over_batches(
         raise UserError(
             f"unknown protocol {protocol!r}{near_matches(str(protocol), PROTOCOLS)} (allowed: {', '.join(PROTOCOLS)})"
         )
-    size = len(counts.labelled) if protocol == "frame" else batch_clips
+    named = protocol.partition("@")[2]
+    size = len(counts.labelled) if protocol == "frame" else int(named or batch_clips)
     return torch.stack([score(batch) for batch in _batches(counts, size)]).mean().float()
 
 

@@ -67,7 +67,7 @@ class Layout:
         rows: axes that make the rows, the outermost first.
         columns: axes that make the columns, the outermost first.
         score: "miou", "fscore" or "fpr".
-        protocol: of `metrics`; the false-positive rate has none.
+        protocol: of `metrics`, "reference@4" is "reference"; the false-positive rate has none.
         published: the published table to compare with, or None.
         labels: per axis how its values are shown.
         published_values: per axis how the published table spells its values, or the one value of a column that is no
@@ -160,7 +160,7 @@ def _read(given: Mapping[str, Any], axes: Mapping[str, Collection[str]] | Sequen
     if twice := [axis for axis in values if [*rows, *columns].count(axis) > 1]:
         raise UserError(f"{where}: the axis {', '.join(twice)} is named twice; rows and columns share no axis")
     score = _one_of(given.get("score", "miou"), SCORES, f"{where}.score")
-    protocol = _one_of(given.get("protocol", "reference"), PROTOCOLS, f"{where}.protocol")
+    protocol = _one_of(str(given.get("protocol", "reference")).removesuffix("@4"), PROTOCOLS, f"{where}.protocol")
     published = given.get("published")
     spelled = _axis_values(given.get("published_values"), f"{where}.published_values")
     if published is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from avs_lightning.metrics.names import PROTOCOLS
+from avs_lightning.metrics.names import PROTOCOLS, protocol_label
 from avs_lightning.studies.grid import Note
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def notes(table: StudyTable) -> Iterator[Note]:
     """Yield what stands under a table."""
     yield from (Note("warning", text) for text in table.warnings)
     layout, planned = table.layout, {cell.planned for cell in table.cells}
-    protocol = "" if layout.score == "fpr" else f"; protocol {layout.protocol} ({PROTOCOLS[layout.protocol]})"
+    protocol = (
+        "" if layout.score == "fpr" else f"; protocol {protocol_label(layout.protocol)} ({PROTOCOLS[layout.protocol]})"
+    )
     seeds = "each cell one seed" if planned == {1} else "mean ± sample standard deviation over the seeds of a cell"
     if len(planned) == 1 and planned != {1}:
         seeds = f"mean ± sample standard deviation over {min(planned)} seeds"
@@ -62,6 +64,6 @@ def warnings(table: StudyTable) -> Iterator[str]:
     if table.source is None:
         return
     if table.layout.protocol != "reference":
-        yield f"the paper's numbers follow the protocol reference, ours {table.layout.protocol}."
+        yield f"the paper's numbers follow the protocol {protocol_label('reference')}, ours {table.layout.protocol}."
     if all(cell.paper is None for cell in table.cells):
         yield "no cell of this study has a published number."
