@@ -85,7 +85,7 @@ def test_the_mask_follows_the_sound_only_where_it_is_fused():
 
 def test_rebuilds_itself_from_plain_hyper_parameters():
     net = network(stages=[2, 4], scope="frame", decoder="fpn").eval()
-    assert all(isinstance(v, str | int | bool | tuple) for v in net.hyper_parameters.values())
+    assert all(isinstance(v, str | int | float | bool | tuple) for v in net.hyper_parameters.values())
     twin = AVS(**net.hyper_parameters).eval()
     twin.load_state_dict(net.state_dict())
     inputs = clip_inputs()

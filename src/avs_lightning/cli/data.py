@@ -1,6 +1,7 @@
 """`avs data make|check|stats`."""
 
 import argparse
+import shlex
 from pathlib import Path
 
 
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     check_.add_argument("root", type=Path, help="folder with Single-source/ and/or Multi-sources/")
     check_.add_argument("--size", type=int, default=224, help="expected height and width, pixels")
+    check_.add_argument("--output", type=Path, help="write every problem into this CSV file")
     check_.set_defaults(run=check)
 
     stats_ = commands.add_parser(
@@ -44,7 +46,10 @@ def parser() -> argparse.ArgumentParser:
     )
     stats_.add_argument("root", type=Path, help="a data set's folder, or its metadata CSV")
     stats_.add_argument(
-        "--figure", type=Path, help="write the figure here (.png, .pdf or .svg; default: the CSV's name, .png)"
+        "--figure",
+        type=Path,
+        help="write the figure here (.png, .pdf or .svg; of several sets, each with its setting's name; default: the "
+        "CSV's name, .png)",
     )
     stats_.set_defaults(run=stats)
     return top
@@ -52,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
 
 def make(options: argparse.Namespace) -> int:
     """`avs data make`."""
+    from avs_lightning.cli.eval import as_override
+    from avs_lightning.data.layout import absolute_root
     from avs_lightning.data.synthetic.writer import write_dataset
     from avs_lightning.reporting.console import console
 
@@ -69,18 +76,26 @@ def make(options: argparse.Namespace) -> int:
         videos=not options.no_videos,
     )
     console.print(f"{options.train + options.val + options.test} clips are in {folder}", soft_wrap=True)
+    root = shlex.quote(f"data.root={as_override(absolute_root(options.root))}")
     size = "" if options.size == 224 else f" data.image_size={options.size}"
-    console.print(f"Train on them: avs train data={options.setting} data.root={options.root}{size}", soft_wrap=True)
+    console.print(f"Train on them: avs train data={options.setting} {root}{size}", soft_wrap=True, markup=False)
     return 0
 
 
 def check(options: argparse.Namespace) -> int:
     """`avs data check`."""
-    from avs_lightning.data.check import check_dataset, problems_table
+    from avs_lightning.data.check import check_dataset
+    from avs_lightning.data.problems import problem_lines, write_problems
     from avs_lightning.reporting.console import console
 
     problems = check_dataset(options.root, image_size=options.size)
-    console.print(problems_table(problems))
+    for line in problem_lines(problems):
+        console.print(line, soft_wrap=True)
+    if options.output:
+        write_problems(problems, options.output)
+        console.print(f"The full list is {options.output}", soft_wrap=True, markup=False)
+    elif problems:
+        console.print("--output FILE writes the full list as CSV.")
     return int(any(not problem.note for problem in problems))
 
 
@@ -90,9 +105,12 @@ def stats(options: argparse.Namespace) -> int:
     from avs_lightning.reporting.console import console
     from avs_lightning.reporting.dataset_figure import write_dataset_figure
 
-    for csv in metadata_files(options.root):
+    files = metadata_files(options.root)
+    for csv in files:
         counts = clip_counts(csv)
         console.print(counts_table(counts))
-        figure = options.figure or Path(f"{csv.stem}.png")
+        figure: Path = options.figure or Path(f"{csv.stem}.png")
+        if options.figure and len(files) > 1:
+            figure = figure.with_stem(f"{figure.stem}_{counts.attrs['setting']}")
         console.print(f"The figure is {write_dataset_figure(counts, figure)}", soft_wrap=True)
     return 0

@@ -1,54 +1,90 @@
 """Sound files to mono waveforms."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import torch
-import torchaudio.functional
+from numpy.typing import NDArray
 from torch import Tensor
 
+from avs_lightning.data.resampling import resample
 from avs_lightning.errors import UserError
+
+RATES = (1_000, 768_000)
+CANCELLED = 0.01  # of the louder channel's root mean square: 40 dB below it
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What a sound file holds, or its beginning.
+
+    Attributes:
+        samples: [S, channels] float32; 16-bit files map to [-1, 1) by 1/32768.
+        rate: samples a second.
+        seconds: the length of the whole file.
+    """
+
+    samples: NDArray[np.float32]
+    rate: int
+    seconds: float
+
+    @property
+    def mono(self) -> NDArray[np.float32]:
+        """[S]: the channels averaged."""
+        return self.samples.mean(axis=1) if self.samples.shape[1] > 1 else self.samples[:, 0]
+
+    @property
+    def cancels(self) -> bool:
+        """Whether averaging the channels leaves next to nothing of a sound that each of them has."""
+        loudest = np.square(self.samples, dtype=np.float64).mean(axis=0).max()
+        return bool(loudest > 0 and np.square(self.mono, dtype=np.float64).mean() < CANCELLED**2 * loudest)
+
+    @classmethod
+    def read(cls, path: str | Path, seconds: float) -> "Sound":
+        """Read the first `seconds` of a sound file of any width, encoding and number of channels.
+
+        Raises:
+            UserError: the file is missing, holds no samples, is not audio, has samples that are NaN or infinite, or
+                names a rate outside `RATES`.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise UserError(f"sound file missing: {path}")
+        again = f"write it again, e.g. `ffmpeg -i VIDEO -ac 1 -ar 16000 {path.name}`"
+        try:
+            with soundfile.SoundFile(path) as file:
+                rate, length = int(file.samplerate), file.frames
+                if not RATES[0] <= rate <= RATES[1]:
+                    low, high = RATES
+                    raise UserError(
+                        f"{path} claims {rate:,} samples a second, {low:,} to {high:,} can be read: {again}"
+                    )
+                samples = file.read(frames=round(seconds * rate), dtype="float32", always_2d=True)
+        except (soundfile.SoundFileError, OSError, RuntimeError, ValueError) as error:
+            raise UserError(f"{path} cannot be read as audio ({error}): {again}") from error
+        if not len(samples):
+            raise UserError(
+                f"{path} is empty: it has no samples; extract the audio again, or take the clip out of the CSV"
+            )
+        if not np.isfinite(samples).all():
+            bad = int((~np.isfinite(samples)).sum())
+            raise UserError(
+                f"{path} has {bad:,} samples that are NaN or infinite: extract the audio again as 16-bit PCM, "
+                "which cannot hold such values"
+            )
+        return cls(samples, rate, length / rate)
 
 
 def read_wav(path: str | Path, rate: int = 16_000, seconds: float = 5.0) -> Tensor:
-    """Read the first `seconds` of a sound file as mono.
-
-    Channels are averaged, then other rates are resampled; a short file is filled up with silence, a long one is cut.
+    """Read the first `seconds` of a sound file as mono: channels are averaged, then other rates are resampled.
 
     Returns:
-        [round(seconds * rate)] float32 samples; 16-bit files map to [-1, 1) by 1/32768.
+        [S] float32 samples, round(seconds * rate) of them or, of a shorter file, what there is.
 
     Raises:
-        UserError: the file is missing, holds no samples, is not audio, or has samples that are NaN or infinite.
+        UserError: see `Sound.read`.
     """
-    samples, file_rate = _read_samples(Path(path), seconds)
-    waveform = torch.from_numpy(samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0])
-    if file_rate != rate:
-        waveform = torchaudio.functional.resample(waveform, file_rate, rate)
-    length = round(seconds * rate)
-    return torch.nn.functional.pad(waveform[:length], (0, max(0, length - waveform.shape[0])))
-
-
-def _read_samples(path: Path, seconds: float) -> tuple[np.ndarray, int]:
-    """Samples [S, channels] float32 and the file's own rate."""
-    if not path.is_file():
-        raise UserError(f"sound file missing: {path}")
-    try:
-        with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
-            samples = file.read(frames=round(seconds * rate), dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        raise UserError(
-            f"{path} cannot be read as audio ({error}): write it again, "
-            f"e.g. `ffmpeg -i VIDEO -ac 1 -ar 16000 {path.name}`"
-        ) from error
-    if not len(samples):
-        raise UserError(f"{path} is empty: it has no samples; extract the audio again, or take the clip out of the CSV")
-    if not np.isfinite(samples).all():
-        bad = int((~np.isfinite(samples)).sum())
-        raise UserError(
-            f"{path} has {bad:,} samples that are NaN or infinite: extract the audio again as 16-bit PCM, "
-            "which cannot hold such values"
-        )
-    return samples, rate
+    sound = Sound.read(path, seconds)
+    return resample(torch.from_numpy(sound.mono), sound.rate, rate)[: round(seconds * rate)]

@@ -2,48 +2,25 @@
 
 import math
 import os
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import soundfile
 import torch
 from PIL import Image
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column, Table
-from rich.text import Text
 
+from avs_lightning.data.audio import Sound
 from avs_lightning.data.datasets import read_patches
 from avs_lightning.data.layout import LAYOUTS, ClipRow, Layout
-from avs_lightning.data.pictures import read_frame, read_mask
+from avs_lightning.data.pictures import MaskPixels, read_frame
+from avs_lightning.data.problems import Problem
 from avs_lightning.data.spectrogram import RATE
 from avs_lightning.errors import UserError, near_matches
 
 LENGTH_TOLERANCE = 0.1
-MOST_COLOURS = {"s4": 2, "ms3": 16}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong with one file.
-
-    Attributes:
-        kind: what is wrong in a few words, the same for all problems of the kind, such as "frame missing".
-        clip: the id of the clip.
-        path: the file or folder.
-        detail: what was found and what is expected.
-        note: whether the data set can be used as if nothing was wrong.
-    """
-
-    kind: str
-    clip: str
-    path: Path
-    detail: str
-    note: bool = False
+MOST_OBJECTS = {"s4": 1, "ms3": 15}
 
 
 def check_dataset(
@@ -54,6 +31,8 @@ def check_dataset(
     progress: bool = True,
 ) -> list[Problem]:
     """Check frames, masks and sounds of every clip in the CSV; videos are optional and not looked at.
+
+    Files are read by the functions that training reads them by, so that what training refuses is found.
 
     Args:
         root: the folder that holds `Single-source/` or `Multi-sources/` or both, or one of these itself.
@@ -77,26 +56,12 @@ def check_dataset(
         for layout in _layouts(root, setting):
             clips = layout.rows()
             task = bar.add_task("", total=len(clips), setting=layout.setting)
-            for found in pool.map(lambda clip, layout=layout: list(_check_clip(layout, clip, image_size)), clips):
-                problems += found
+            found: list[Problem] = []
+            for of_clip in pool.map(lambda clip, layout=layout: list(_check_clip(layout, clip, image_size)), clips):
+                found += of_clip
                 bar.advance(task)
-            problems += _unlisted(layout, clips)
+            problems += [*_whole_set(layout, clips, found), *found, *_unlisted(layout, clips)]
     return problems
-
-
-def problems_table(problems: Sequence[Problem], most: int = 50) -> RenderableType:
-    """A table of how many problems there are of each kind, and one of the first `most`, notes last."""
-    if not problems:
-        return Text("Nothing is wrong.")
-    counts = Table("what", Column("files", f"{len(problems):,}", justify="right"), show_footer=True)
-    counts.columns[0].footer = "all"
-    for (kind, note), count in Counter((problem.kind, problem.note) for problem in problems).most_common():
-        counts.add_row(f"{kind} (note)" if note else kind, f"{count:,}")
-    first = f"the first {most}" if len(problems) > most else None
-    rows = Table("what", Column("file", overflow="fold"), "detail", title=first)
-    for problem in sorted(problems, key=lambda problem: problem.note)[:most]:
-        rows.add_row(problem.kind, str(problem.path), problem.detail)
-    return Group(counts, rows)
 
 
 def _layouts(root: str | Path, setting: str | None) -> list[Layout]:
@@ -125,28 +90,48 @@ def _check_clip(layout: Layout, clip: ClipRow, size: int) -> Iterator[Problem]:
 
 
 def _check_picture(what: str, layout: Layout, clip: ClipRow, path: Path, size: int) -> Iterator[Problem]:
-    if not path.is_file():
-        yield Problem(f"{what} missing", clip.id, path, "")
-        return
+    try:
+        if what == "mask":
+            yield from _check_mask(layout, clip, path, MaskPixels.read(path, size))
+        else:
+            read_frame(path, size, torch.empty(3, size, size))
+            if transparent := _transparent_pixels(path):
+                detail = f"{transparent:,} transparent pixels; training reads the colours that are stored there"
+                yield Problem("frame transparent", clip.id, path, detail, note=True)
+    except UserError as error:
+        if not path.is_file():
+            yield Problem(f"{what} missing", clip.id, path, "")
+        elif other := _other_size(path, size):
+            yield Problem(f"{what} size", clip.id, path, f"{other} pixels, expected {size}x{size}")
+        else:
+            yield Problem(f"{what} unreadable", clip.id, path, _reason(error, path))
+
+
+def _check_mask(layout: Layout, clip: ClipRow, path: Path, pixels: MaskPixels) -> Iterator[Problem]:
+    grey = not pixels.indexed and pixels.values.shape[-1] == 1
+    most = 2 if grey else 1 + MOST_OBJECTS[layout.setting]
+    if pixels.levels > most:
+        detail = (
+            f"{pixels.levels} different values, expected at most {most}; all but 0 sound in training, so that soft "
+            "(anti-aliased) edges enlarge the object"
+        )
+        yield Problem("mask values", clip.id, path, detail)
+
+
+def _other_size(path: Path, size: int) -> str | None:
+    """The size of a picture that has not the expected one."""
     try:
         with Image.open(path) as picture:
-            if picture.size != (size, size):
-                found = f"{picture.width}x{picture.height}"
-                yield Problem(f"{what} size", clip.id, path, f"{found} pixels, expected {size}x{size}")
-                return
-            if what == "mask":
-                read_mask(path, size)
-                if (colours := _colours(picture)) > (most := MOST_COLOURS[layout.setting]):
-                    yield Problem("mask values", clip.id, path, f"{colours} different values, expected at most {most}")
-            else:
-                read_frame(path, size, torch.empty(3, size, size))
-    except (UserError, OSError) as error:
-        yield Problem(f"{what} unreadable", clip.id, path, _reason(error, path))
+            return None if picture.size == (size, size) else f"{picture.width}x{picture.height}"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
 
 
-def _colours(picture: Image.Image) -> int:
-    values = np.asarray(picture)
-    return len(np.unique(values.reshape(-1, values.shape[2]), axis=0) if values.ndim == 3 else np.unique(values))
+def _transparent_pixels(path: Path) -> int:
+    with Image.open(path) as picture:
+        if not picture.has_transparency_data:
+            return 0
+        return sum(picture.convert("RGBA").getchannel("A").histogram()[:255])
 
 
 def _check_sound(layout: Layout, clip: ClipRow) -> Iterator[Problem]:
@@ -166,26 +151,33 @@ def _check_sound(layout: Layout, clip: ClipRow) -> Iterator[Problem]:
 
 def _check_wav(clip: ClipRow, path: Path, seconds: float) -> Iterator[Problem]:
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+        sound = Sound.read(path, seconds)
+    except UserError as error:
         yield Problem("wav unreadable", clip.id, path, _reason(error, path))
         return
-    length, channels = len(samples) / rate, samples.shape[1]
-    if rate != RATE:
-        yield Problem("wav rate", clip.id, path, f"{rate:,} Hz, expected {RATE:,}; training resamples it")
+    channels = sound.samples.shape[1]
+    if sound.rate != RATE:
+        yield Problem("wav rate", clip.id, path, f"{sound.rate:,} Hz, expected {RATE:,}; training resamples it")
     if channels != 1:
         yield Problem("wav channels", clip.id, path, f"{channels}, expected 1; training averages them")
-    if not len(samples):
-        yield Problem("wav empty", clip.id, path, "no samples")
-    elif not np.isfinite(samples).all():
-        yield Problem("wav NaN", clip.id, path, f"{np.count_nonzero(~np.isfinite(samples)):,} samples NaN or infinite")
-    elif not samples.any():
+    if not sound.samples.any():
         yield Problem("wav silent", clip.id, path, "every sample is 0")
-    if len(samples) and not math.isclose(length, seconds, abs_tol=LENGTH_TOLERANCE):
-        mended = "cut" if length > seconds else "filled up with silence"
-        yield Problem(
-            "wav length", clip.id, path, f"{length:.2f} s, expected {seconds:.0f}; in training it is {mended}"
-        )
+    elif sound.cancels:
+        yield Problem("wav cancels", clip.id, path, "the channels' average, which training hears, is next to silence")
+    if not math.isclose(sound.seconds, seconds, abs_tol=LENGTH_TOLERANCE):
+        mended = "is cut" if sound.seconds > seconds else "repeats the log-mel patch of its last whole second"
+        detail = f"{sound.seconds:.2f} s, expected {seconds:.0f}; in training it {mended}"
+        yield Problem("wav length", clip.id, path, detail)
+
+
+def _whole_set(layout: Layout, clips: Sequence[ClipRow], problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Where every frame has one and the same other size, the size that was expected is what is wrong."""
+    sizes = [problem for problem in problems if problem.kind == "frame size"]
+    found = {problem.detail.partition(" ")[0] for problem in sizes}
+    if len(found) == 1 and len(sizes) == layout.frames * len(clips):
+        width, _, height = found.pop().partition("x")
+        meant = f"data.image_size={width} (--size {width})?" if width == height else "training needs square ones"
+        yield Problem("image size", "", layout.data, f"all frames are {width} x {height}: {meant}")
 
 
 def _unlisted(layout: Layout, clips: Sequence[ClipRow]) -> Iterator[Problem]:

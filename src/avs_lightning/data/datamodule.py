@@ -10,6 +10,8 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from avs_lightning.data.clip import Clip, ClipBatch, collate_clips
 from avs_lightning.data.datasets import Audio, AVSBenchDataset, MultiSourceDataset, SingleSourceDataset
+from avs_lightning.data.layout import LAYOUTS, absolute_root
+from avs_lightning.data.metadata import SPLITS
 from avs_lightning.errors import UserError, near_matches
 
 NAMES = ("s4", "ms3")
@@ -25,7 +27,8 @@ class AVSDataModule(pl.LightningDataModule):
 
     Args:
         name: "s4" or "ms3".
-        root: the folder that holds `Single-source/` or `Multi-sources/`, or that folder itself.
+        root: the folder that holds `Single-source/` or `Multi-sources/`, or that folder itself; kept as an absolute
+            path, so that a checkpoint finds it from any folder.
         image_size: height and width of the frames on disk, in pixels.
         batch_size: training clips a batch and process.
         eval_batch_size: val and test clips a batch and process; scores do not depend on it.
@@ -69,9 +72,25 @@ class AVSDataModule(pl.LightningDataModule):
         for option, value, least in (*numbers, ("workers", workers, 0)):
             if value is not None and value < least:
                 raise UserError(f"data.{option}={value}: must be at least {least}")
-        root = str(root)
+        root = absolute_root(root)
         self.save_hyperparameters(logger=False)
         self._datasets: dict[str, AVSBenchDataset] = {}
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the clips are drawn (`avs data make`), so that no published score is comparable with theirs."""
+        try:
+            return LAYOUTS[self.hparams["name"]](self.hparams["root"]).synthetic
+        except UserError:
+            return False
+
+    def clip_counts(self) -> dict[str, int]:
+        """How many clips each split has.
+
+        Raises:
+            UserError: there is no data set.
+        """
+        return {split: len(self.dataset(split)) for split in SPLITS}
 
     def check(self) -> None:
         """Read the metadata, so that a wrong root or CSV is told before anything costs time."""

@@ -85,16 +85,27 @@ class AVSBenchDataset(Dataset[Clip]):
             index=index,
         )
 
+    def sound_file(self, clip: ClipRow) -> Path:
+        """The file that a clip's sound is read from, by the setting `audio`; it need not exist."""
+        wav, pickle = self.layout.wav(clip), self.layout.log_mel(clip)
+        first = self.audio == "wav" or (self.audio == "auto" and (wav.is_file() or not pickle.is_file()))
+        return wav if first else pickle
+
     def _sound(self, clip: ClipRow) -> tuple[Tensor | None, Tensor]:
-        """The waveform, where it was read, and the log-mel patches."""
-        seconds, wav, pickle = self.layout.frames, self.layout.wav(clip), self.layout.log_mel(clip)
-        if self.audio == "wav" or (self.audio == "auto" and (wav.is_file() or not pickle.is_file())):
-            if not wav.is_file():
-                also = f" (nor is there {pickle})" if self.audio == "auto" else "; data.audio=log_mel reads the pickles"
-                raise UserError(f"sound file missing: {wav}{also}; `avs data check` lists all that is wrong")
-            waveform = read_wav(wav, RATE, seconds)
-            return waveform, log_mel(waveform, RATE, seconds)
-        return None, read_patches(pickle, seconds)
+        """The waveform, where it was read, filled up with silence, and the log-mel patches of what there is."""
+        file, seconds = self.sound_file(clip), self.layout.frames
+        if file == self.layout.log_mel(clip):
+            return None, read_patches(file, seconds)
+        if not file.is_file():
+            also = (
+                f" (nor is there {self.layout.log_mel(clip)})"
+                if self.audio == "auto"
+                else "; data.audio=log_mel reads the pickles"
+            )
+            raise UserError(f"sound file missing: {file}{also}; `avs data check` lists all that is wrong")
+        waveform = read_wav(file, RATE, seconds)
+        silence = max(0, round(seconds * RATE) - len(waveform))
+        return torch.nn.functional.pad(waveform, (0, silence)), log_mel(waveform, RATE, seconds)
 
 
 class SingleSourceDataset(AVSBenchDataset):

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from PIL import Image, UnidentifiedImageError
+
 from avs_lightning.data.metadata import SPLITS, read_rows
 from avs_lightning.errors import UserError, near_matches
+
+SYNTHETIC_RECORD = "synthetic.json"
+"""The file beside the CSV that says that the clips are drawn, and from what."""
+SYNTHETIC_MARK = ("Source", "synthetic AVSBench")
+"""The text that each drawn frame carries, for where that file has been lost."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,18 @@ class Layout(ABC):
     def is_in(cls, root: str | Path) -> bool:
         """Whether the setting's folder is there."""
         return cls._base(Path(root).expanduser()).is_dir()
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the clips are drawn: the folder says so (`SYNTHETIC_RECORD`), or the first frame does."""
+        if (self.base / SYNTHETIC_RECORD).is_file():
+            return True
+        key, value = SYNTHETIC_MARK
+        try:
+            with Image.open(self.frame(self.rows()[0], 0)) as picture:
+                return bool(picture.info.get(key) == value)
+        except (UserError, OSError, UnidentifiedImageError, SyntaxError, ValueError):
+            return False
 
     def rows(self) -> list[ClipRow]:
         """Every clip, in the order of the CSV."""
@@ -169,6 +188,11 @@ class MultiSourceLayout(Layout):
 
 
 LAYOUTS: dict[str, type[Layout]] = {layout.setting: layout for layout in (SingleSourceLayout, MultiSourceLayout)}
+
+
+def absolute_root(root: str | Path) -> str:
+    """Return a data root from the file system's own, so that it means the same folder wherever it is read."""
+    return str(Path(root).expanduser().absolute())
 
 
 def check_split(split: str) -> None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import soundfile
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -90,9 +89,8 @@ class OffScreen:
     def __call__(self, dataset: Any, index: int) -> Clip:
         clip: Clip = dataset[index]
         file, seconds = self.files[index % len(self.files)], len(clip.log_mel)
-        waveform = read_wav(file, clip.rate, seconds)
-        heard = waveform[: max(1, round(soundfile.info(file).duration * clip.rate))]
-        return with_sound(clip, heard.repeat(-(-len(waveform) // len(heard)))[: len(waveform)])
+        heard, length = read_wav(file, clip.rate, seconds), seconds * clip.rate
+        return with_sound(clip, heard.repeat(-(-length // len(heard)))[:length])
 
 
 def with_sound(clip: Clip, waveform: Tensor) -> Clip:

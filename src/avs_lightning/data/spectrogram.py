@@ -3,8 +3,9 @@
 from functools import lru_cache
 
 import torch
-import torchaudio.functional
 from torch import Tensor
+
+from avs_lightning.data.resampling import resample
 
 RATE = 16_000
 WINDOW = 400
@@ -23,8 +24,9 @@ def log_mel(waveform: Tensor, rate: int, patches: int = 5) -> Tensor:
     linear in mel, `ln(mel + 0.01)`, and patches of 96 frames (0.96 s) without overlap. It differs from a stock mel
     spectrogram (triangles linear in Hz) by up to 3.5 nats.
 
-    Short audio is handled: a missing last patch repeats the one before; less than one patch (15,600 samples at
-    16 kHz) is filled up with silence; more than `patches` is cut.
+    A missing patch repeats the last one that there is, as in the released code: so give a short sound as short as it
+    is, not filled up with silence. Only below one patch (15,600 samples at 16 kHz) silence fills it up, since there is
+    nothing to repeat. More than `patches` is cut.
 
     Args:
         waveform: [..., S] mono samples in [-1, 1]; any other floating type is computed in float32.
@@ -38,9 +40,7 @@ def log_mel(waveform: Tensor, rate: int, patches: int = 5) -> Tensor:
     """
     if patches < 1:
         raise ValueError(f"patches={patches}: at least one patch is needed")
-    waveform = waveform.float()
-    if rate != RATE:
-        waveform = torchaudio.functional.resample(waveform, rate, RATE)
+    waveform = resample(waveform.float(), rate, RATE)
     wanted = min(patches, max(1, (waveform.shape[-1] - WINDOW + HOP) // (HOP * PATCH_FRAMES)))
     samples = WINDOW + HOP * (wanted * PATCH_FRAMES - 1)
     waveform = torch.nn.functional.pad(waveform, (0, max(0, samples - waveform.shape[-1])))[..., :samples]

@@ -58,9 +58,18 @@ def clip_counts(path: str | Path) -> pd.DataFrame:
             rows = read_rows(csv, columns, "uid" if setting == "avss" else columns[0])
             counts = _COUNT[setting](pd.DataFrame(rows))
             counts.attrs |= {"setting": setting, "clips": len(rows)}
+            counts.attrs["title"] = f"{_source(csv, setting)} {counts.attrs['title']}"
             return counts
     known = "; ".join(f"{','.join(columns)} ({setting})" for setting, columns in SETTINGS.items())
     raise UserError(f"{csv} has the columns {','.join(header) or 'nothing'}, expected one of: {known}")
+
+
+def _source(csv: Path, setting: str) -> str:
+    """Whose clips these are; a CSV by itself is taken for AVSBench's."""
+    try:
+        return "Synthetic" if setting in LAYOUTS and LAYOUTS[setting](csv.parent).synthetic else "AVSBench"
+    except UserError:
+        return "AVSBench"
 
 
 def counts_table(counts: pd.DataFrame) -> Table:
@@ -81,7 +90,7 @@ def counts_table(counts: pd.DataFrame) -> Table:
 
 def _by_category(rows: pd.DataFrame) -> pd.DataFrame:
     counts = _crosstab(rows["category"], rows["split"])
-    counts.attrs["title"] = f"AVSBench S4: {len(rows):,} clips in {len(counts)} categories"
+    counts.attrs["title"] = f"S4: {len(rows):,} clips in {len(counts)} categories"
     return counts
 
 
@@ -92,7 +101,7 @@ def _by_split(rows: pd.DataFrame) -> pd.DataFrame:
     counts = {split: [clips.get(split, 0), videos.get(split, 0), shared.get(split, 0)] for split in SPLITS}
     counts["all"] = [len(rows), sources.nunique(), sum(shared.values())]
     table = pd.DataFrame(counts, index=["clips", "sources", "leaked"]).T.rename_axis("split")
-    table.attrs["title"] = f"AVSBench MS3: {len(rows):,} clips from {sources.nunique():,} source videos"
+    table.attrs["title"] = f"MS3: {len(rows):,} clips from {sources.nunique():,} source videos"
     table.attrs["note"] = "leaked: clips whose source video is in train too; data.split=by_source has none"
     return table
 
@@ -102,7 +111,7 @@ def _by_object(rows: pd.DataFrame) -> pd.DataFrame:
     names = rows["a_obj"].str.replace(" ", "").str.split("_").explode()
     names = names[~names.isin(["background", "off-the-screen"])]
     counts = _crosstab(names.rename("object"), rows["split"].reindex(names.index))
-    counts.attrs["title"] = f"AVSBench-semantic: {len(rows):,} clips, {len(counts)} sounding objects"
+    counts.attrs["title"] = f"semantic: {len(rows):,} clips, {len(counts)} sounding objects"
     subsets = pd.crosstab(rows["label"], rows["split"]).reindex(columns=list(SPLITS), fill_value=0)
     counts.attrs["note"] = "train/val/test: " + ", ".join(
         f"{label} {'/'.join(f'{value:,}' for value in row)}" for label, row in zip(subsets.index, subsets.to_numpy())

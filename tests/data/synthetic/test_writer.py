@@ -67,7 +67,7 @@ def test_ms3_has_the_official_layout_to_the_letter(ms3):
     assert set(files(ms3)) == expected
 
 
-@pytest.mark.parametrize("setting, mode, values", [("s4", "1", {0, 255}), ("ms3", "P", {0, 1})])
+@pytest.mark.parametrize("setting, mode, values", [("s4", "1", {0, 255}), ("ms3", "P", {0, 255})])
 def test_pictures_have_the_official_modes_and_size(setting, mode, values, request):
     folder = request.getfixturevalue(setting)
     found = set()

@@ -10,22 +10,29 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from avs_lightning.data.layout import SYNTHETIC_MARK
 from avs_lightning.data.synthetic.scenes import FPS
 from avs_lightning.data.synthetic.sounds import RATE
 
 
 def encode_frame(frame: NDArray[np.uint8]) -> bytes:
-    """[H, W, 3] as an RGB PNG."""
-    return _png(Image.fromarray(frame))
+    """[H, W, 3] as an RGB PNG that says that it is drawn."""
+    mark = PngInfo()
+    mark.add_text(*SYNTHETIC_MARK)
+    return _png(Image.fromarray(frame), pnginfo=mark)
 
 
 def encode_mask(mask: NDArray[np.bool_], palette: bool) -> bytes:
-    """[H, W] as a 1-bit PNG (S4), or as a palette PNG with black and red (MS3)."""
+    """[H, W] as a 1-bit PNG (S4), or as a palette PNG with black and red (MS3).
+
+    The foreground's index is 255: the released code reads an MS3 mask as index / 255.
+    """
     if not palette:
         return _png(Image.fromarray(mask))
-    image = Image.frombytes("P", mask.shape[::-1], mask.astype(np.uint8).tobytes())
-    image.putpalette([0, 0, 0, 128, 0, 0])
+    image = Image.frombytes("P", mask.shape[::-1], (255 * mask.astype(np.uint8)).tobytes())
+    image.putpalette([*[0, 0, 0] * 255, 128, 0, 0])
     return _png(image)
 
 
@@ -72,7 +79,7 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
-def _png(image: Image.Image) -> bytes:
+def _png(image: Image.Image, pnginfo: PngInfo | None = None) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "PNG", compress_level=2)
+    image.save(buffer, "PNG", compress_level=2, pnginfo=pnginfo)
     return buffer.getvalue()

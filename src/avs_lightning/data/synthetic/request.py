@@ -6,15 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from avs_lightning.data.layout import LAYOUTS, check_split
+from avs_lightning.data.layout import LAYOUTS, SYNTHETIC_RECORD, check_split
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.data.synthetic.categories import choose_categories
 from avs_lightning.data.synthetic.encoding import write_whole
 from avs_lightning.data.synthetic.scenes import Setting
 from avs_lightning.errors import UserError
 
-RECORD = "synthetic.json"
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same request gives other files, so that old folders are not taken for new ones."""
 
 
@@ -65,7 +64,7 @@ class Request:
     def stored_in(cls, folder: Path) -> "Request":
         """Read what the folder's data set was made from; `UserError` where it holds no synthetic one."""
         try:
-            stored: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            stored: dict[str, Any] = json.loads((folder / SYNTHETIC_RECORD).read_text(encoding="utf-8"))
             stored.pop("complete", None)
             return cls(**{**stored, "categories": tuple(stored["categories"])})
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -77,7 +76,7 @@ class Request:
         Raises:
             UserError: the folder holds something else.
         """
-        record = folder / RECORD
+        record = folder / SYNTHETIC_RECORD
         if not record.is_file():
             if folder.is_dir() and any(p.name.partition(".")[0] != "synthetic" for p in folder.iterdir()):
                 raise UserError(f"{folder} holds files, but no synthetic data set: choose another root")
@@ -93,7 +92,7 @@ class Request:
 
     def record_in(self, folder: Path, complete: bool) -> None:
         """Store the request in the folder."""
-        write_whole(folder / RECORD, json.dumps({**self._plain(), "complete": complete}, indent=1).encode())
+        write_whole(folder / SYNTHETIC_RECORD, json.dumps({**self._plain(), "complete": complete}, indent=1).encode())
 
     def _plain(self) -> dict[str, Any]:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
