@@ -57,7 +57,6 @@ def parser() -> argparse.ArgumentParser:
 
 def make(options: argparse.Namespace) -> int:
     """`avs data make`."""
-    from avs_lightning.cli.eval import as_override
     from avs_lightning.data.layout import absolute_root
     from avs_lightning.data.synthetic.writer import write_dataset
     from avs_lightning.reporting.console import console
@@ -76,7 +75,7 @@ def make(options: argparse.Namespace) -> int:
         videos=not options.no_videos,
     )
     console.print(f"{options.train + options.val + options.test} clips are in {folder}", soft_wrap=True)
-    root = shlex.quote(f"data.root={as_override(absolute_root(options.root))}")
+    root = shlex.quote(f"data.root={absolute_root(options.root)}")
     size = "" if options.size == 224 else f" data.image_size={options.size}"
     console.print(f"Train on them: avs train data={options.setting} {root}{size}", soft_wrap=True, markup=False)
     return 0
