@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"avs-lightning {__version__}")
         return 0
+    if name in ("--completion", "--complete"):
+        return complete(name, arguments[1:])
     if name not in COMMANDS:
         return fail(f"there is no command {name!r}; there are {', '.join(COMMANDS)}{near_matches(name, COMMANDS)}", 2)
     quiet_libraries()
@@ -50,12 +52,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def complete(name: str, words: list[str]) -> int:
+    """Print the script that a shell evaluates, or what it asks for while a command is typed."""
+    from avs_lightning.cli.completion import candidates, script
+
+    try:
+        print(script(" ".join(words)) if name == "--completion" else "\n".join(candidates(words, COMMANDS)))
+    except UserError as error:
+        return fail(str(error), 2)
+    return 0
+
+
 def usage() -> str:
     """Return what `avs --help` prints."""
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {meaning}" for name, meaning in COMMANDS.items()]
     head = "avs: audio-visual segmentation, train, evaluate, compare\n\nusage: avs COMMAND [...]\n\n"
-    return head + "\n".join(lines) + "\n\nEach command has its own --help. AVS_FULL_ERROR=1 shows stack traces."
+    foot = (
+        "Each command has its own --help. AVS_FULL_ERROR=1 shows stack traces.\n"
+        "avs --completion bash|zsh|fish prints what completes commands, options and settings."
+    )
+    return head + "\n".join(lines) + f"\n\n{foot}"
 
 
 def fail(message: str, code: int = 1) -> int:

@@ -1,0 +1,110 @@
+"""What a shell completes after `avs`: commands, groups, options, settings. Quick: nothing heavy is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.resources import files
+
+import yaml
+
+from avs_lightning.cli.settings import SETTINGS
+from avs_lightning.errors import UserError
+
+CONFIGURED = ("train", "eval")
+ACTIONS = {"data": ("make", "check", "stats"), "study": ("list", "run", "status", "table")}
+OPTIONS = ("--help", "--version", "--cfg", "--config-dir", "--multirun")
+SCRIPTS = {
+    "bash": r"""_avs() {
+  local line="${COMP_LINE:0:COMP_POINT}" word words
+  read -ra words <<< "$line"
+  [[ $line == *[[:space:]] ]] && words+=("")
+  word="${words[-1]}"
+  local IFS=$'\n'
+  COMPREPLY=($(avs --complete "${words[@]:1}" 2>/dev/null))
+  [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=.] ]] && compopt -o nospace
+  # readline's own word begins after the last =
+  [[ $COMP_WORDBREAKS == *=* && $word == *=* ]] && COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*=}"}"}")
+  return 0
+}
+complete -o default -F _avs avs""",
+    "zsh": r"""#compdef avs
+_avs() {
+  local -a found
+  found=(${(f)"$(avs --complete "${(@)words[2,$CURRENT]}" 2>/dev/null)"})
+  if (( $#found )); then compadd -Q -S '' -- $found; else compset -P '*='; _files; fi
+}
+compdef _avs avs""",
+    "fish": r"""complete -c avs -a '(avs --complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'""",
+}
+USE = {
+    "bash": 'eval "$(avs --completion bash)" in ~/.bashrc',
+    "zsh": 'eval "$(avs --completion zsh)" in ~/.zshrc, after compinit',
+    "fish": "avs --completion fish | source in ~/.config/fish/config.fish",
+}
+
+
+def script(shell: str) -> str:
+    """Return what a shell is to evaluate.
+
+    Raises:
+        UserError: another shell.
+    """
+    if shell not in SCRIPTS:
+        lines = "; ".join(f"{name}: {use}" for name, use in USE.items())
+        raise UserError(f"avs --completion {shell}: expected bash, zsh or fish ({lines})")
+    return SCRIPTS[shell]
+
+
+def candidates(words: Sequence[str], commands: Iterable[str]) -> list[str]:
+    """Return what the last word of a command line can become.
+
+    Args:
+        words: after `avs`; the last one is being typed, and may be empty.
+        commands: of `avs`.
+    """
+    *before, word = words or [""]
+    if not before:
+        found: Iterable[str] = (*commands, "--help", "--version", "--completion")
+    elif before == ["--completion"]:
+        found = SCRIPTS
+    elif before[0] in CONFIGURED:
+        found = OPTIONS if word.startswith("-") else _configured(before[0], word)
+    elif len(before) == 1:
+        found = (
+            _studies() if before[0] == "report" else groups() if before[0] == "options" else ACTIONS.get(before[0], ())
+        )
+    else:
+        found = _studies() if before[0] == "study" and len(before) == 2 else ()
+    return [name for name in found if name.startswith(word)]
+
+
+def groups() -> dict[str, list[str]]:
+    """Return the options of each group."""
+    folders = sorted((entry for entry in files("avs_lightning.conf").iterdir() if entry.is_dir()), key=lambda f: f.name)
+    options = {
+        folder.name: sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+        for folder in folders
+    }
+    return {group: names for group, names in options.items() if names}
+
+
+def _configured(command: str, word: str) -> Iterator[str]:
+    """Yield `group=option`, `setting=value`, and up to the next dot what settings there are."""
+    content = yaml.safe_load((files("avs_lightning.conf") / f"{command}.yaml").read_text(encoding="utf-8"))
+    own = [group for entry in content["defaults"] if isinstance(entry, dict) for group in entry]
+    options = {group: names for group, names in groups().items() if group in own}
+    key, equals, _ = word.partition("=")
+    if equals:
+        kind = SETTINGS.get(key)
+        yield from (f"{key}={value}" for value in options.get(key, kind.choices if kind else ()))
+        return
+    yield from (f"{group}=" for group in options)
+    nodes = {*options, *content, *(("recipe",) if "method" in options else ())}
+    settings = [setting for setting in SETTINGS if setting.partition(".")[0] in nodes]
+    steps = [(setting[: len(word)], *setting[len(word) :].partition(".")) for setting in settings]
+    yield from sorted({start + step + (dot or "=") for start, step, dot, _ in steps})
+
+
+def _studies() -> list[str]:
+    entries = files("avs_lightning.experiments").iterdir()
+    return sorted(entry.name for entry in entries if entry.is_dir() and (entry / "study.yaml").is_file())
