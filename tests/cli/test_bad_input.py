@@ -1,5 +1,6 @@
 """What a user can get wrong on the command line: one message that says what, where and what to do; exit code 1."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -217,3 +218,28 @@ def test_brackets_in_a_path_are_printed(avs: Callable, tiny: list[str], tmp_path
     assert "n[bold]m" in ended.out
     again = avs("train", f"resume={folder}")
     assert f"{folder} is done" in again.out.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"<!DOCTYPE html><html>Sign in</html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "Git LFS"),
+        (pickle.dumps(print), "more than tensors"),
+    ],
+)
+@pytest.mark.parametrize("setting", ["init.checkpoint", "encoder.weights"])
+def test_a_file_that_is_another_thing(
+    avs: Callable, tiny: list[str], tmp_path: Path, setting: str, content: bytes, word: str
+) -> None:
+    (tmp_path / "a=b.ckpt").write_bytes(content)
+    ended = avs("train", *tiny, f"{setting}={tmp_path}/a=b.ckpt", "dry_run=true")
+    refused(ended, f"{tmp_path}/a=b.ckpt", word)
+    assert "weights_only" not in ended.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "near"), [("backbones=resnet50", "backbone"), ("seed5=1", "seeds"), ("encodr=x", "encoder")]
+)
+def test_a_mistyped_axis(avs: Callable, typed: str, near: str) -> None:
+    refused(avs("study", "run", "table_a1", "data=synthetic", typed, "--dry-run"), typed.partition("=")[0], near)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from avs_lightning.cli.completion import groups
+from avs_lightning.cli.settings import SETTINGS
 from avs_lightning.errors import UserError, near_matches
 
 if TYPE_CHECKING:
@@ -62,15 +65,15 @@ def run(argv: list[str]) -> int:
     """
     dry_run = "--dry-run" in argv
     name, arguments = named([text for text in argv if text != "--dry-run"], "run")
-    study, overrides = chosen_study(name, arguments)
-
     from hydra import initialize_config_module
 
     from avs_lightning.cli.hydra_app import CONFIG_MODULE, explained, set_up_hydra
+    from avs_lightning.cli.overrides import readable
     from avs_lightning.cli.sweep import compose, refuse_several_drivers
     from avs_lightning.studies.composing import Request
     from avs_lightning.studies.session import Session
 
+    study, overrides = chosen_study(name, readable(arguments, "study run"))
     refuse_several_drivers()
     several_seeds = len(study.seeds) > 1
     extra = ["dry_run=true"] if dry_run else []
@@ -191,6 +194,12 @@ def chosen_study(name: str, arguments: Sequence[str]) -> tuple[Study, list[str]]
             raise UserError(f"seeds={given['seeds']}: expected whole numbers, as seeds=0,1,2")
         seeds = list(dict.fromkeys(map(int, texts)))
     own = {"data", "seeds", *axes}
+    nodes = {setting.partition(".")[0] for setting in SETTINGS} | groups().keys()
+    for key in (key for key in given if re.fullmatch(r"\w+", key) and key not in own | nodes):
+        near = near_matches(key, [*study.axes, "seeds", *nodes])
+        raise UserError(
+            f"there is no axis or setting {key!r}: the axes of {name} are {', '.join(study.axes)}, and seeds{near}"
+        )
     return narrowed(study, axes, seeds), [text for text in arguments if text.partition("=")[0] not in own]
 
 
@@ -214,7 +223,7 @@ def study_folder(name: str, arguments: Sequence[str]) -> Path:
         raise UserError(f"{unknown[0]}=... means nothing here; data=VARIANT and paths.runs_dir=FOLDER do")
     if (Path(name) / "plan.json").is_file():
         return Path(name).resolve()
-    runs = Path(given.get("paths.runs_dir") or os.environ.get("AVS_RUNS_DIR", "runs")).resolve()
+    runs = Path(given.get("paths.runs_dir") or os.environ.get("AVS_RUNS_DIR", "runs")).expanduser().resolve()
     there = sorted(path.parent.name for path in (runs / STUDIES).glob("*/plan.json"))
     short = study_name(Path(name)) if name.endswith((".yaml", ".yml")) else Path(name).name
     data = given.get("data")

@@ -12,6 +12,7 @@ from avs_lightning.checkpoints import ReferenceCheckpoint, describe_reference
 from avs_lightning.errors import UserError
 from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.methods.base import SegmentationMethod
+from avs_lightning.models.weights import what_is_wrong
 
 METHODS: dict[str, type[SegmentationMethod]] = {"AVSMethod": AVSMethod}
 
@@ -30,10 +31,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the damaged bytes lead it to
-        reason = (str(error).splitlines() or [""])[0]
         raise UserError(
-            f"{path} cannot be read as a checkpoint ({type(error).__name__}: {reason}): "
-            "it is damaged, cut short, or holds more than tensors; take another (a run keeps best.ckpt and last.ckpt)"
+            f"{path} cannot be read as a checkpoint: {what_is_wrong(path, error)}; take another (a run keeps best.ckpt "
+            "and last.ckpt)"
         ) from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds a {type(content).__name__}, not a checkpoint")

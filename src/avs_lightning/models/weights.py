@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import pickle
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,12 +40,22 @@ def load_state_dict(path: str | Path) -> dict[str, Tensor]:
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the damaged bytes lead it to
-        reason = (str(error).splitlines() or [""])[0]
-        raise UserError(
-            f"{path} cannot be read as weights ({type(error).__name__}: {reason}): it is damaged, cut short, "
-            "or holds more than tensors; fetch it again"
-        ) from error
+        raise UserError(f"{path} cannot be read as weights: {what_is_wrong(path, error)}; fetch it again") from error
     return tensors_of(content, path)
+
+
+def what_is_wrong(path: Path, error: Exception) -> str:
+    """Say what a file is that torch cannot read, from its first bytes where these tell."""
+    with path.open("rb") as file:
+        start = file.read(200).lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS and not the file itself, which git lfs pull brings"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "it is a web page, saved in place of the file"
+    reason = (str(error).splitlines() or [""])[0]
+    # torch's own advice is to give up the safety
+    known = type(error).__name__ if isinstance(error, pickle.UnpicklingError) else f"{type(error).__name__}: {reason}"
+    return f"it is damaged, cut short, or holds more than tensors ({known})"
 
 
 def tensors_of(content: Any, source: str | Path = "the checkpoint") -> dict[str, Tensor]:
