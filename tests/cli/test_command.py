@@ -36,12 +36,18 @@ def test_an_unknown_command_names_the_nearest(avs: Callable) -> None:
     assert "did you mean train" in ended.err
 
 
-@pytest.mark.parametrize("command", ["train", "eval"])
-def test_help_of_a_configured_command_lists_its_groups(avs: Callable, command: str) -> None:
+@pytest.mark.parametrize(("command", "has", "lacks"), [("train", "encoder", "nosuch"), ("eval", "data", "decoder")])
+def test_help_of_a_configured_command_lists_the_groups_that_act(
+    avs: Callable, monkeypatch: pytest.MonkeyPatch, command: str, has: str, lacks: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     ended = avs(command, "--help")
     assert ended.code == 0
-    assert f"avs {command}" in ended.out
-    assert "Configuration groups" in ended.out
+    assert ended.out.startswith(f"avs {command}: ")
+    groups = [line.split()[0] for line in ended.out.splitlines() if line.startswith("  ") and line[2] != " "]
+    assert has in groups
+    assert lacks not in groups
+    assert all(len(line) < 80 for line in ended.out.splitlines())
 
 
 def test_the_configuration_is_printed_without_building_anything(avs: Callable) -> None:

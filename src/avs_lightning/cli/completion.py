@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
+from typing import Any
 
 import yaml
 
@@ -88,11 +89,19 @@ def groups() -> dict[str, list[str]]:
     return {group: names for group, names in options.items() if names}
 
 
+def groups_of(command: str) -> dict[str, list[str]]:
+    """Return the options of each group that a command has."""
+    own = [group for entry in _content(command)["defaults"] if isinstance(entry, dict) for group in entry]
+    return {group: names for group, names in groups().items() if group in own}
+
+
+def _content(command: str) -> Any:
+    return yaml.safe_load((files("avs_lightning.conf") / f"{command}.yaml").read_text(encoding="utf-8"))
+
+
 def _configured(command: str, word: str) -> Iterator[str]:
     """Yield `group=option`, `setting=value`, and up to the next dot what settings there are."""
-    content = yaml.safe_load((files("avs_lightning.conf") / f"{command}.yaml").read_text(encoding="utf-8"))
-    own = [group for entry in content["defaults"] if isinstance(entry, dict) for group in entry]
-    options = {group: names for group, names in groups().items() if group in own}
+    options, content = groups_of(command), _content(command)
     key, equals, _ = word.partition("=")
     if equals:
         kind = SETTINGS.get(key)

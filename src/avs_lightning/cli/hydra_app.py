@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from avs_lightning.allocator import keep_freed_memory
+from avs_lightning.cli.help import command_help
 from avs_lightning.cli.overrides import INFORMATION, given, readable, separated
 from avs_lightning.cli.stored import NAME, offer, without_run_folder
 from avs_lightning.cli.sweep import CellLauncher, Sweep
@@ -49,6 +50,9 @@ def run(
     Raises:
         UserError: a configuration that does not compose, with near matches for a mistyped key.
     """
+    if any(word in ("-h", "--help") for word in argv):
+        print(command_help(command))
+        return 0
     argv = readable(argv, command)
     several = is_multirun(argv)
     refuse_other_launchers(argv, command)

@@ -134,7 +134,9 @@ def with_parents(cells: Sequence[Cell]) -> list[Cell]:
         if same and same in cells:
             raise UserError(
                 f"two cells compute the same: {same.name} and {cell.name}; what sets them apart was overridden, or "
-                "cannot change the result (devices with the same global batch, workers, paths, logging)"
+                "cannot change the result (devices with the same global batch, workers, paths, logging), or is "
+                "data.root: cells on other data under the same settings go to a folder of their own, by a command of "
+                "their own (paths.runs_dir=FOLDER)"
             )
         if cell.parent:
             ordered.setdefault(cell.parent.signature, cell.parent)
