@@ -54,7 +54,7 @@ def test_the_configuration_is_printed_without_building_anything(avs: Callable) -
     ended = avs("train", "--cfg", "job", "data=ms3", "fusion=stages34", "encoder=convnext_tiny")
     assert ended.code == 0
     assert "max_epochs: 30" in ended.out  # the recipe of MS3
-    assert "label: stages34" in ended.out
+    assert "stages:\n  - 3\n  - 4\n" in ended.out
     assert "name: convnext_tiny" in ended.out  # any timm backbone, with no file of its own
 
 

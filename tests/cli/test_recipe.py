@@ -38,3 +38,17 @@ def test_the_matching_loss_is_that_of_raw_vectors(data: str, weight: float) -> N
     assert (loss["avm"], loss["avm_distance"], loss["avm_weight"]) == ("audio", "kl", weight)
     assert loss["avm_normalize"] is False
     assert sign(recipe(f"data={data}")) != sign(recipe(f"data={data}", "method.loss.avm_normalize=true"))
+
+
+@pytest.mark.parametrize(
+    "fusion, name",
+    [
+        (["fusion=none"], "none"),
+        (["fusion=stage4"], "stage4"),
+        (["fusion=stages1234"], "stages1234"),
+        (["fusion=stages34", "fusion.stages=[1]"], "stage1"),
+        (["fusion=stage1", "fusion.stages=[2,4]"], "stages24"),
+    ],
+)
+def test_a_run_is_named_after_the_stages_that_it_fuses(fusion: list[str], name: str) -> None:
+    assert recipe(*fusion)["name"] == f"s4_resnet50_{name}"

@@ -22,7 +22,6 @@ CANNOT_CHANGE_A_RESULT = {
     "logger.wandb.project", "logger.wandb.entity", "logger.wandb.group", "logger.wandb.name", "logger.wandb.job_type",
     "logger.wandb.tags", "logger.wandb.notes", "logger.wandb.mode",
     "callbacks.pictures.clips", "callbacks.pictures.every_n_epochs", "callbacks.clips.count",
-    "fusion.label",
     "data.root", "data.workers", "data.eval_batch_size",
     "trainer.accelerator", "trainer.strategy", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
 }  # fmt: skip

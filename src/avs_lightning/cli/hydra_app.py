@@ -103,9 +103,18 @@ def set_up_hydra(argv: Sequence[str]) -> None:
     """Give Hydra what our configurations name: resolvers, the launcher of cells, any timm backbone in `argv`."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed with their stack
     OmegaConf.register_new_resolver("run_suffix", lambda: secrets.token_hex(2), replace=True, use_cache=True)
+    OmegaConf.register_new_resolver("stages_label", stages_label, replace=True)
     register_launcher()
     offer_any_encoder(argv)
     keep_freed_memory()
+
+
+def stages_label(stages: Any) -> str:
+    """Return what names of runs call the stages of fusion: none, stage4, stages34; what is no list is refused later."""
+    if not stages:
+        return "none"
+    several = isinstance(stages, Sequence) and not isinstance(stages, str)
+    return f"stage{'s' * (len(stages) > 1)}{''.join(map(str, stages))}" if several else f"stage{stages}"
 
 
 def refuse_folders_of_each_rank(argv: Sequence[str]) -> None:

@@ -84,7 +84,6 @@ NETWORK = {
     "audio_encoder.name": TEXT,
     "audio_encoder.weights": PATH,
     "audio_encoder.frozen": FLAG,
-    "fusion.label": TEXT,
     "fusion.stages": STAGES,
     "fusion.audio": optional(FLAG),  # null in avs eval: what the checkpoint says
     "fusion.visual": optional(FLAG),

@@ -13,7 +13,7 @@ from avs_lightning.training.devices import process_count
 
 IRRELEVANT = (
     "name", "study", "paths", "logger", "launcher", "resume", "dry_run", "test", "probes", "probe_sounds",
-    "callbacks.pictures", "callbacks.clips", "fusion.label", "init.checkpoint",
+    "callbacks.pictures", "callbacks.clips", "init.checkpoint",
     "data.root", "data.workers", "data.persistent_workers", "data.pin_memory", "data.eval_batch_size",
     "data.batch_size", "data.synthetic.workers", "data.synthetic.progress",
     "trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes", "trainer.enable_progress_bar",
