@@ -66,7 +66,7 @@ def refused(ended: object, *phrases: str) -> None:
         ("callbacks.checkpoint.monitor=val/nosuch", ["val/nosuch", "val/miou_frame"]),
         ("init=single_source", ["init.checkpoint has to be given"]),
         ("resume=nosuch", ["nosuch holds no run to resume"]),
-        ("method.optimizer.lr=1e30", ["the loss became nan in epoch 0", "method.optimizer.lr"]),
+        ("method.optimizer.lr=1e30", ["the loss became nan in epoch 1", "method.optimizer.lr"]),
         ("encoder=resnet18,resnet50", ["encoder=resnet18,resnet50 names several values", "-m"]),
         ("hydra/launcher=joblib", ["hydra/launcher=joblib", "launcher=parallel"]),
         ("hydra/sweeper=optuna", ["hydra/sweeper=optuna", "avs train -m"]),

@@ -170,7 +170,7 @@ def test_a_loss_that_is_no_number_names_the_clips() -> None:
     built = method()
     batch = random_batch(2)
     batch.images[0, 0, 0, 0, 0] = float("nan")
-    with pytest.raises(UserError, match=r"the loss became nan in epoch 0, batch 3, clips 0, 1 .*method.optimizer.lr"):
+    with pytest.raises(UserError, match=r"the loss became nan in epoch 1, batch 4, clips 0, 1 .*method.optimizer.lr"):
         built.on_train_batch_end(built.training_step(batch, 3), batch, 3)
 
 

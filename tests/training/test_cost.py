@@ -105,7 +105,7 @@ def test_a_training_of_two_steps_has_nothing_else_to_count(clock: Clock) -> None
 def test_a_run_logs_and_keeps_its_cost(tiny_run: Path) -> None:
     result = json.loads((tiny_run / "metrics.json").read_text())
     rows = pd.read_csv(tiny_run / "metrics.csv").dropna(subset="cost/clips_per_second")
-    assert rows["epoch"].tolist() == [0, 1]
+    assert rows["epoch"].tolist() == [1, 2]
     assert (rows["cost/clips_per_second"] > 0).all()
     assert result["cost"]["peak_memory_mib"] == pytest.approx(rows["cost/peak_memory_mib"].max(), abs=0.1)
     assert result["cost"]["device"] == "cpu"

@@ -53,7 +53,7 @@ def test_it_grows_from_none_to_all_in_the_shares_of_the_work(tmp_path: Path) -> 
     assert found[20] == found[21] == pytest.approx(training, abs=1e-3)
     assert [s["phase"] for s in seen if s] == ["train"] * 21 + ["test"] * 13
     assert seen[15] is not None
-    assert {name: seen[15][name] for name in ("epoch", "epochs")} == {"epoch": 1, "epochs": 2}
+    assert {name: seen[15][name] for name in ("epoch", "epochs")} == {"epoch": 2, "epochs": 2}
     assert not list(tmp_path.glob("*.part"))
 
 

@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from avs_lightning.data.sounds import OWN, SOUNDS
-from avs_lightning.metrics.names import score_label, score_text
-
-SCORES = ("miou_frame", "fscore_frame", "false_positive_rate")
+from avs_lightning.metrics.names import SCORES, score_label, score_text
 
 
 def main(argv: list[str]) -> int:

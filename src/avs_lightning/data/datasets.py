@@ -31,6 +31,10 @@ class AVSBenchDataset(Dataset[Clip]):
         audio: "wav", "log_mel" (the official pickles), or "auto": the wav where there is one, else the pickle.
         limit: take the first `limit` clips only.
 
+    Attributes:
+        clips: what the metadata says of each.
+        available: how many there are without `limit`.
+
     Raises:
         UserError: here for a missing folder or a bad CSV; from `dataset[i]` for a file that is missing, unreadable or
             of another size.
@@ -52,7 +56,8 @@ class AVSBenchDataset(Dataset[Clip]):
         self.layout = self.layout_type(root)
         self.image_size = image_size
         self.audio = audio
-        self.clips = self._select(self.layout.rows(), split)[:limit]
+        selected = self._select(self.layout.rows(), split)
+        self.clips, self.available = selected[:limit], len(selected)
         if not self.clips:
             raise UserError(f"{self.layout.csv} lists no clip of the split {split!r}")
 

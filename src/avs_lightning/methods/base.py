@@ -105,8 +105,8 @@ class SegmentationMethod(pl.LightningModule):
         if not torch.isfinite(shown["loss"]):
             values = ", ".join(f"{name}={value.item():.4g}" for name, value in shown.items() if name != "loss")
             raise UserError(
-                f"the loss became {shown['loss'].item()} in epoch {self.current_epoch}, batch {batch_idx}, clips "
-                f"{', '.join(batch.ids)} ({values}): lower the learning rate (method.optimizer.lr), clip gradients "
+                f"the loss became {shown['loss'].item()} in epoch {self.current_epoch + 1}, batch {batch_idx + 1}, "
+                f"clips {', '.join(batch.ids)} ({values}): lower the learning rate (method.optimizer.lr), clip gradients "
                 "(trainer.gradient_clip_val) or train in 32-bit (trainer.precision)"
             )
 

@@ -10,6 +10,8 @@ PROTOCOLS: dict[str, str] = {
     "reference@1": "as the released scripts, but clip by clip",
 }
 """What each protocol is; `reference` is that of 4 clips a batch, and some papers report 1 or 2."""
+SCORES = ("miou_frame", "fscore_frame", "false_positive_rate")
+"""What a sound's row in a table holds."""
 
 
 def protocol_label(protocol: str) -> str:

@@ -4,49 +4,40 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 from torch import Tensor, nn
 
 from avs_lightning.data import ClipBatch
-from avs_lightning.data.sounds import SOUNDS
+from avs_lightning.data.sounds import OWN, SOUNDS
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
-from avs_lightning.metrics.names import PROTOCOLS
+from avs_lightning.metrics.names import PROTOCOLS, SCORES, protocol_label, score_label, score_text
 
 
-def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Table:
-    """Lay out scores: a row per sound and protocol, with each metric named.
-
-    FPR is the share of background pixels that are wrongly switched on, a mean over frames, and so stands by `frame`.
+def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Group:
+    """Lay out scores by the protocol `frame`: a row a sound; the other protocols, of its own sound, stand below.
 
     Args:
         scores: per set of sounds ("true", "muted", ...) the values by `metric_protocol`, as fractions.
         title: what was tested on what.
     """
-    meanings = [f"{protocol}: {meaning}" for protocol, meaning in PROTOCOLS.items()]
-    caption = "; ".join([*meanings, "FPR: background pixels wrongly switched on, mean over frames"])
-    table = Table(title=title, caption=caption, title_style="bold", header_style="bold")
-    for name in ("sound", "protocol"):
-        table.add_column(name)
-    for name in ("mIoU %", "F-score", "FPR %"):
-        table.add_column(name, justify="right")
-    for sound, values in scores.items():
-        name = SOUNDS.get(sound, sound)
-        for protocol in PROTOCOLS:
-            miou, fscore = values.get(f"miou_{protocol}"), values.get(f"fscore_{protocol}")
-            if miou is None or fscore is None:
-                continue
-            wrong = values.get("false_positive_rate") if protocol == "frame" else None
-            table.add_row(
-                name,
-                protocol,
-                f"{100 * miou:.2f}",
-                f"{fscore:.3f}",
-                "" if wrong is None else f"{100 * wrong:.2f}",
+    notes = [f"Protocol frame: {PROTOCOLS['frame']}."]
+    for protocol in ("reference", "dataset"):
+        names = [f"{metric}_{protocol}" for metric in ("miou", "fscore")]
+        if all(name in scores[OWN] for name in names):
+            miou, fscore = (score_text(name, scores[OWN][name]) for name in names)
+            notes.append(
+                f"Protocol {protocol_label(protocol)}, {PROTOCOLS[protocol]}: mIoU {miou} %, F {fscore} with its own sound."
             )
-            name = ""
-        table.add_section()
-    return table
+    table = Table(header_style="bold")
+    table.add_column("sound")
+    for name in SCORES:
+        table.add_column(score_label(name), justify="right")
+    for sound, values in scores.items():
+        table.add_row(SOUNDS.get(sound, sound), *(score_text(name, values.get(name)) for name in SCORES))
+    return Group(Text(title, style="bold"), table, *(Text(note, style="dim") for note in notes))
 
 
 def network_table(method: SegmentationMethod, image_size: int, frames: int = 5) -> Table:

@@ -19,10 +19,10 @@ from rich.table import Table
 from avs_lightning.data import ClipBatch
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.data.probes import chosen_probes
+from avs_lightning.reporting.console import spoken
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.plan import State
 from avs_lightning.studies.run import all_scores, states_of
-from avs_lightning.studies.watching import spoken
 from avs_lightning.training.progress import read_progress
 from avs_lightning.training.train import build_method
 

@@ -10,7 +10,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from avs_lightning.reporting.console import console
+from avs_lightning.reporting.console import console, spoken
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.plan import State
 from avs_lightning.studies.run import Watcher
@@ -126,19 +126,6 @@ def seconds_left(total: float, done: float, before: float, elapsed: float) -> fl
     return (total - done) * elapsed / here if here > ENOUGH else None
 
 
-def spoken(seconds: float) -> str:
-    """Return a duration as people say it: 45 s, 12 min, 3 h 20 min, 2 d 4 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min"
-    return f"{hours // 24} d {hours % 24} h"
-
-
 def _fraction(cell: Cell) -> float:
     return float((read_progress(cell.folder) or {}).get("fraction", 0.0))
 
@@ -149,7 +136,7 @@ def _phase(seen: dict[str, Any] | None) -> str:
     if seen["phase"] != "train":
         return str(seen["phase"])
     of = f"/{seen['epochs']}" if (seen["epochs"] or -1) > 0 else ""  # trainer.max_steps alone may end it
-    return f"train, epoch {seen['epoch'] + 1}{of}"
+    return f"train, epoch {seen['epoch']}{of}"
 
 
 def _name(cell: Cell) -> str:

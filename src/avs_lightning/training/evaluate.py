@@ -16,8 +16,9 @@ from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import is_released, read_checkpoint, rebuild
 from avs_lightning.models import AVS
-from avs_lightning.reporting.console import console, is_first_process
+from avs_lightning.reporting.console import console, is_first_process, say
 from avs_lightning.reporting.tables import network_table, scores_table
+from avs_lightning.reporting.verdict import verdict
 from avs_lightning.training.loggers import run_loggers
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.stops import explained_stops
@@ -59,19 +60,19 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         stack.enter_context(explained_stops(folder))
         loggers = stack.enter_context(run_loggers(cfg, folder))
         trainer = build_trainer(cfg, folder, loggers, method, test_sets=1 + len(probes))
-        result = {
+        result: dict[str, Any] = {
             "name": cfg.name,
             "data": cfg.data.name,
             "split": cfg.split,
             "checkpoint": str(cfg.checkpoint),
             "scores": test_scores(trainer, method, datamodule, cfg.split, probes),
+            "clips": tested_clips(method, datamodule, cfg.split),
         }
         if trainer.is_global_zero:
             result |= provenance(folder, datamodule)
             folder.write_metrics(result)
-            title = f"{Path(cfg.checkpoint).name}, {cfg.split} split of {cfg.data.name}"
-            console.print(scores_table(result["scores"], title))
-            console.print(f"Everything is in {folder.path}", soft_wrap=True)
+            say_scores(result, f"{Path(cfg.checkpoint).name}, {cfg.split} split of {cfg.data.name}")
+            say(f"Everything is in {folder.path}")
     return result
 
 
@@ -84,11 +85,29 @@ def note_fusion(cfg: DictConfig, method: SegmentationMethod, released: bool) -> 
     asked.audio, asked.visual = network.uses_audio, network.uses_visual
     if assumed and network.stages and released and is_first_process():
         attends = f"fusion.audio={str(asked.audio).lower()} fusion.visual={str(asked.visual).lower()}"
-        console.print(
+        say(
             f"A released checkpoint cannot tell what its TPAVI attends to: {attends} is assumed; if it was trained "
-            "otherwise, say so with these two settings",
-            soft_wrap=True,
-            markup=False,
+            "otherwise, say so with these two settings"
+        )
+
+
+def say_scores(result: Mapping[str, Any], tested: str) -> None:
+    """Print the closing table, what it says in words, and that it saw a part of the split where it did.
+
+    Args:
+        result: what metrics.json holds.
+        tested: what was tested on what.
+    """
+    clips = result.get("clips") or {}
+    cut = clips and clips["scored"] < clips["split"]
+    counted = f"{clips['scored']}{' of ' + str(clips['split']) if cut else ''} clips" if clips else ""
+    say(scores_table(result["scores"], ", ".join(filter(None, (tested, counted)))))
+    if words := verdict(result["scores"]):
+        say(f"The network {words}.")
+    if cut:
+        say(
+            f"Only {clips['scored']} of {clips['split']} clips were scored (debug=fast, trainer.limit_test_batches or "
+            "data.limit): a try-out, not a result."
         )
 
 
@@ -105,6 +124,13 @@ def provenance(folder: RunFolder, datamodule: Any) -> dict[str, Any]:
     """Return what metrics.json says about where its numbers come from: data set and code."""
     code = json.loads(folder.environment.read_text())["code"]  # as it was at the start: sources may have been edited
     return {"fingerprint": dataset_fingerprint(datamodule), "code": code}
+
+
+def tested_clips(method: SegmentationMethod, datamodule: Any, split: str) -> dict[str, int]:
+    """Return how many clips the test has "scored", and how many the "split" has where nothing limits it."""
+    dataset = datamodule.dataset(split)
+    scored = next(iter(method.clip_scores.values()))
+    return {"scored": len(scored.indices), "split": getattr(dataset, "available", len(dataset))}
 
 
 def test_scores(

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-from avs_lightning.reporting.console import console, is_first_process
+from avs_lightning.reporting.console import is_first_process, say
 from avs_lightning.reporting.wandb_media import log_results
 from avs_lightning.training.metrics_csv import MetricsCSV
 from avs_lightning.training.run_folder import RunFolder
-from avs_lightning.training.wandb_run import Dashboard, finish_wandb, start_wandb, wandb_mode
+from avs_lightning.training.wandb_run import Dashboard, finish_wandb, is_training, start_wandb, wandb_mode
 
 
 @contextmanager
@@ -28,15 +28,15 @@ def run_loggers(cfg: DictConfig, folder: RunFolder) -> Iterator[list[Logger]]:
         for logger in loggers:
             logger.finalize(status)
         if line := finish_wandb(loggers, failed=status == "failed"):
-            console.print(f"W&B ran offline; to upload it: {line}", style="bold", soft_wrap=True)
+            say(f"W&B ran offline; to upload it: {line}")
 
 
 def build_loggers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:
     """Build the loggers of a run; a resumed run goes on in its own files and its own W&B run."""
-    loggers: list[Logger] = [MetricsCSV(folder.path / "metrics.csv")]
+    loggers: list[Logger] = [MetricsCSV(folder.path / "metrics.csv", is_training(cfg))]
     options = cfg.logger.get("wandb")
     if options and is_first_process():
         mode = wandb_mode(options.get("mode"))
         if mode != "disabled":
-            loggers.append(Dashboard(experiment=start_wandb(cfg, folder, mode)))
+            loggers.append(Dashboard(start_wandb(cfg, folder, mode), is_training(cfg)))
     return loggers

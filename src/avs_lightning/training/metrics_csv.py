@@ -7,18 +7,26 @@ import pandas as pd
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from avs_lightning.training.epochs import with_epoch_from_one
 from avs_lightning.training.whole_files import replacing
 
 
 class MetricsCSV(Logger):
     """One row a step that logged something, one column a metric; written beside and renamed.
 
-    A file that is already there is continued: its rows from the first newly logged step on are dropped.
+    Epochs count from one; a test's row has none. A file that is already there is continued: its rows from the first
+    newly logged step on are dropped.
+
+    Args:
+        path: the file.
+        training: it is of a training, and not of an evaluation.
+        flush_every: so many rows are kept back before the file is written, within an epoch.
     """
 
-    def __init__(self, path: Path, flush_every: int = 50):
+    def __init__(self, path: Path, training: bool = True, flush_every: int = 50):
         super().__init__()
         self.path = path
+        self.training = training
         self.flush_every = flush_every
         self._rows: dict[int, dict[str, float]] | None = None
         self._unsaved = 0
@@ -36,7 +44,7 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        step = step or 0
+        step, metrics = step or 0, with_epoch_from_one(metrics, self.training)
         if self._rows is None:
             self._rows = {s: row for s, row in self._read().items() if s < step}
         self._rows.setdefault(step, {}).update(metrics)

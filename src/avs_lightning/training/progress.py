@@ -20,7 +20,7 @@ TRAINED_CLIP = 3  # a training step costs about three times what scoring a clip 
 class RunProgress(Callback):
     """Writes `NAME` into the run's folder, about once a second, from the first process.
 
-    It holds `fraction` (of the whole run, 0 to 1), `phase` ("train" or "test"), `epoch` (from 0), `epochs` and
+    It holds `fraction` (of the whole run, 0 to 1), `phase` ("train" or "test"), `epoch` (from 1), `epochs` and
     `updated` (unix seconds). The share of training and of testing is an estimate by numbers of clips.
 
     Args:
@@ -71,7 +71,7 @@ class RunProgress(Callback):
         content = {
             "fraction": round(self._train_share * self._trained + (1 - self._train_share) * tested, 4),
             "phase": phase,
-            "epoch": trainer.current_epoch,
+            "epoch": trainer.current_epoch + (phase == "train"),  # after the training: the last one
             "epochs": trainer.max_epochs,
             "updated": time.time(),
         }

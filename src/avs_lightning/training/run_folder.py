@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import platform
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 import avs_lightning
 from avs_lightning.command import typed_words
 from avs_lightning.errors import UserError
+from avs_lightning.training.run_log import RunLog
 from avs_lightning.training.whole_files import replacing
 
 PACKAGES = (
@@ -28,6 +30,8 @@ PACKAGES = (
     "segmentation-models-pytorch", "numpy", "wandb",
 )  # fmt: skip
 
+
+log = logging.getLogger(__name__)
 
 DECISIVE = ("data", "models", "methods", "metrics", "training", "losses.py", "checkpoints.py")
 LOCK = ".lock"
@@ -72,6 +76,11 @@ class RunFolder:
     @property
     def pictures(self) -> Path:
         return self.path / "pictures"
+
+    @property
+    def curves(self) -> Path:
+        """Training loss and validation score by epoch."""
+        return self.pictures / "curves.png"
 
     @property
     def progress(self) -> Path:
@@ -139,6 +148,7 @@ class RunFolder:
             began = self._first_command() if cfg.get("resume") else None
             self._write(self.environment, json.dumps(describe_environment(began), indent=2) + "\n")
             RunLog(self.path / "run.log").attach()
+            log.info("%s", shlex.join(typed_words()))
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -162,22 +172,6 @@ class RunFolder:
     def _write(path: Path, text: str) -> None:
         with replacing(path) as file:
             file.write(text.encode())
-
-
-class RunLog(logging.FileHandler):
-    """run.log. It stays open after the run, for what is said about its end, until the process opens the next one."""
-
-    def attach(self) -> None:
-        """Take the place of an earlier run's log."""
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        root = logging.getLogger()
-        for earlier in [handler for handler in root.handlers if isinstance(handler, RunLog)]:
-            root.removeHandler(earlier)
-            earlier.close()
-        root.addHandler(self)
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        """Nothing: what keeps the log from being written (a full disk) is reported by the run itself."""
 
 
 def describe_environment(began: list[str] | None = None) -> dict[str, Any]:

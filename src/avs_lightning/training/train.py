@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,11 +19,11 @@ from avs_lightning.data.probes import Probe
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import Start, load_entries, read_checkpoint, start_from
-from avs_lightning.reporting.console import console, is_first_process
-from avs_lightning.reporting.tables import network_table, scores_table
+from avs_lightning.reporting.console import console, is_first_process, say
+from avs_lightning.reporting.tables import network_table
 from avs_lightning.training.checkpoints import BestCheckpoint, LastCheckpoint
 from avs_lightning.training.cost import TrainingCost
-from avs_lightning.training.evaluate import asked_probes, provenance, test_scores
+from avs_lightning.training.evaluate import asked_probes, provenance, say_scores, test_scores, tested_clips
 from avs_lightning.training.loggers import run_loggers
 from avs_lightning.training.resuming import check_resume, longer, same_limits
 from avs_lightning.training.run_folder import RunFolder
@@ -105,10 +106,11 @@ def results_of_finished(cfg: DictConfig, folder: RunFolder, same_end: bool) -> d
 
 
 def report(cfg: DictConfig, folder: RunFolder, result: dict[str, Any]) -> None:
-    """Print the closing table."""
+    """Print the closing table, and what to do with the run."""
     if "scores" in result:
-        console.print(scores_table(result["scores"], f"{cfg.name}, test split, best checkpoint"))
-    console.print(f"Everything is in {folder.path}", soft_wrap=True)
+        say_scores(result, f"{cfg.name}, test split, best checkpoint")
+    say(f"Everything is in {folder.path}")
+    say(f"As a page: avs report {shlex.quote(str(folder.path))}")
 
 
 def build_datamodule(cfg: DictConfig) -> Any:
@@ -196,10 +198,11 @@ def _fit_and_test(
         trainer.validate(method, datamodule=datamodule, verbose=False)
     if folder.best.exists():
         best = read_checkpoint(folder.best)
-        result["best"] = {"epoch": best["epoch"], "val_miou_frame": best.get("avs_val_miou_frame")}
+        result["best"] = {"epoch": best["epoch"] + 1, "val_miou_frame": best.get("avs_val_miou_frame")}
     if cfg.test:
         load_entries(method, best["state_dict"], folder.best)
         result["scores"] = test_scores(trainer, method, datamodule, "test", probes)
+        result["clips"] = tested_clips(method, datamodule, "test")
     return result
 
 

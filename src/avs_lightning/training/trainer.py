@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Callback, LearningRateMonitor, RichProgressBar
+from pytorch_lightning.callbacks import Callback, LearningRateMonitor
 from pytorch_lightning.loggers import Logger
 
 from avs_lightning.errors import UserError, near_matches
@@ -18,6 +18,7 @@ from avs_lightning.training.checkpoint_io import AtomicCheckpointIO
 from avs_lightning.training.checkpoints import BestCheckpoint, InterruptedCheckpoint, LastCheckpoint
 from avs_lightning.training.cost import TrainingCost
 from avs_lightning.training.devices import check_processes, process_count
+from avs_lightning.training.history import EpochBar, History
 from avs_lightning.training.progress import RunProgress
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.sync_batch_norm import BatchNormSync
@@ -79,13 +80,14 @@ def build_callbacks(cfg: DictConfig, folder: RunFolder, test_sets: int = 1) -> l
         ClipRecords(folder.path, clips),
     ]
     if cfg.trainer.enable_progress_bar:
-        callbacks.append(RichProgressBar(leave=False))
+        callbacks.append(EpochBar())
     if cfg.callbacks.pictures.clips:
         callbacks.append(
             ClipPictures(folder.pictures, cfg.callbacks.pictures.clips, cfg.callbacks.pictures.every_n_epochs)
         )
     if "checkpoint" in cfg.callbacks:
-        callbacks += [TrainingCost(), LearningRateMonitor("step"), *checkpoints(cfg.callbacks.checkpoint, folder)]
+        callbacks += [TrainingCost(), History(folder.curves), LearningRateMonitor("step")]
+        callbacks += checkpoints(cfg.callbacks.checkpoint, folder)
     return callbacks
 
 

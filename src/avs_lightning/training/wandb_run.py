@@ -5,17 +5,19 @@ import netrc
 import os
 import secrets
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from avs_lightning.data.probes import NAMES
 from avs_lightning.errors import UserError
 from avs_lightning.reporting.console import console
+from avs_lightning.training.epochs import with_epoch_from_one
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.whole_files import replacing
 
@@ -25,7 +27,21 @@ TAG_LENGTH = 64  # W&B refuses longer ones
 
 
 class Dashboard(WandbLogger):
-    """Lightning's logger, less the method's arguments: the run's configuration, which W&B has whole, holds them."""
+    """Lightning's logger, with epochs from one, and less the method's arguments, which the configuration holds.
+
+    Args:
+        run: the `wandb.Run`.
+        training: it is of a training, and not of an evaluation.
+    """
+
+    def __init__(self, run: Any, training: bool = True) -> None:
+        super().__init__(experiment=run)
+        self.training = training
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log values, their epoch from one."""
+        super().log_metrics(with_epoch_from_one(metrics, self.training), step)
 
     def log_hyperparams(self, params: Any) -> None:
         """Nothing."""
