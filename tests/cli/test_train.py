@@ -58,10 +58,30 @@ def test_results_say_where_they_come_from(tiny_run: Path) -> None:
     assert result["code"] == json.loads((tiny_run / "environment.json").read_text())["code"]
     best = torch.load(tiny_run / "checkpoints" / "best.ckpt", weights_only=True)
     rows = pd.read_csv(tiny_run / "metrics.csv").set_index("epoch")["val/miou_frame"].dropna()
-    assert (
-        result["best"]["epoch"] == best["epoch"] + 1 == rows.idxmax()
-    )  # people count from one, the checkpoint from zero
+    assert result["best"]["epoch"] == best["epoch"] + 1 == rows.idxmax()
     assert result["best"]["val_miou_frame"] == pytest.approx(rows.max())
+
+
+def test_the_log_has_the_command_a_line_an_epoch_and_the_scores(tiny_run: Path) -> None:
+    text = (tiny_run / "run.log").read_text()
+    assert ": avs train data=ms3" in text
+    lines = [line.partition("Epoch ")[2] for line in text.splitlines() if "Epoch " in line]
+    assert [line.partition(":")[0] for line in lines] == ["1/2", "2/2"]
+    for words in ("loss", "val mIoU", "best", "clips/s"):
+        assert all(words in line for line in lines)
+    assert "its own sound" in text
+    assert text.count("Everything is in") == 1
+    for noise in ("litlogger", "GPU available", "does not have many workers", "is deprecated"):
+        assert noise not in text
+
+
+def test_a_limited_test_says_so(avs: Callable, tiny: list[str], tmp_path: Path, scores_in: Callable) -> None:
+    ended = avs(
+        "train", *tiny, "trainer.max_epochs=1", "trainer.limit_test_batches=1", f"paths.output_dir={tmp_path}/r"
+    )
+    assert ended.code == 0, ended.err
+    assert "2 of 3 clips" in ended.out
+    assert json.loads((tmp_path / "r" / "metrics.json").read_text())["clips"] == {"scored": 2, "split": 3}
 
 
 def test_clips_are_kept_with_their_scores(tiny_run: Path) -> None:
@@ -166,7 +186,7 @@ def test_pictures_of_fixed_clips(avs: Callable, tiny: list[str], tmp_path: Path)
     drawn = ["callbacks.pictures.clips=2", "callbacks.pictures.every_n_epochs=2", "trainer.max_epochs=2"]
     assert avs("train", *tiny, *drawn, f"paths.output_dir={tmp_path}/run").code == 0
     names = sorted(path.name for path in (tmp_path / "run" / "pictures").iterdir())
-    assert names == ["test_0.png", "test_1.png", "val_epoch_002_0.png", "val_epoch_002_1.png"]
+    assert names == ["curves.png", "test_0.png", "test_1.png", "val_epoch_002_0.png", "val_epoch_002_1.png"]
 
 
 @pytest.mark.parametrize(

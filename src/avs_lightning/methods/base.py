@@ -106,8 +106,8 @@ class SegmentationMethod(pl.LightningModule):
             values = ", ".join(f"{name}={value.item():.4g}" for name, value in shown.items() if name != "loss")
             raise UserError(
                 f"the loss became {shown['loss'].item()} in epoch {self.current_epoch + 1}, batch {batch_idx + 1}, "
-                f"clips {', '.join(batch.ids)} ({values}): lower the learning rate (method.optimizer.lr), clip gradients "
-                "(trainer.gradient_clip_val) or train in 32-bit (trainer.precision)"
+                f"clips {', '.join(batch.ids)} ({values}): lower the learning rate (method.optimizer.lr), clip "
+                "gradients (trainer.gradient_clip_val) or train in 32-bit (trainer.precision)"
             )
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:

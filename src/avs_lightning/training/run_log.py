@@ -4,8 +4,8 @@ import logging
 import re
 
 TRIFLES = re.compile(
-    "[GTH]PU available|litlogger|`weights_only` was not set|does not have many workers|smaller than the logging interval"
-    "|is deprecated|Implicitly cleaning up"
+    "[GTH]PU available|litlogger|`weights_only` was not set|does not have many workers|smaller than the logging"
+    " interval|is deprecated|Implicitly cleaning up"
 )
 """What libraries say of themselves, and what asks nothing of who runs a training."""
 PLACE = re.compile(r"^\S+:\d+: ")
@@ -21,6 +21,7 @@ class RunLog(logging.FileHandler):
         """Take the place of an earlier run's log."""
         self.said: set[str] = set()
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger("avs_lightning").setLevel(logging.INFO)  # whatever else has set up logging in this process
         root = logging.getLogger()
         for earlier in [handler for handler in root.handlers if isinstance(handler, RunLog)]:
             root.removeHandler(earlier)
