@@ -28,9 +28,8 @@ def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Group
         names = [f"{metric}_{protocol}" for metric in ("miou", "fscore")]
         if all(name in scores[OWN] for name in names):
             miou, fscore = (score_text(name, scores[OWN][name]) for name in names)
-            notes.append(
-                f"Protocol {protocol_label(protocol)}, {PROTOCOLS[protocol]}: mIoU {miou} %, F {fscore} with its own sound."
-            )
+            label = f"{protocol_label(protocol)}, {PROTOCOLS[protocol]}"
+            notes.append(f"Protocol {label}: mIoU {miou} %, F {fscore} with its own sound.")
     table = Table(header_style="bold")
     table.add_column("sound")
     for name in SCORES:
