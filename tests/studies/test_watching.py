@@ -110,7 +110,7 @@ def test_on_a_terminal_all_cells_the_running_ones_and_the_time_left(
     first = next(line for line in lines if "all cells" in line and "7 min" in line)
     assert "1/4" in first
     assert "about 7 min left" in first  # half a cell in 100 s, two to go: 400 s
-    assert any("fusion=stage1 seed=1" in line and "75/100" in line and "train, epoch 4/15" in line for line in lines)
+    assert any("fusion=stage1 seed=1" in line and "75/100" in line and "train, epoch 3/15" in line for line in lines)
     assert any("fusion=stage2 seed=1" in line and "25/100" in line for line in lines)
     assert any("all cells" in line and "2/4" in line for line in lines)
     assert all(len(line) <= 100 for line in lines)  # 80 columns, and the terminal's own signs

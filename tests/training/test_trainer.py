@@ -50,7 +50,7 @@ def test_several_devices_are_distributed(tmp_path: Path, devices: Any, strategy:
     names = [type(callback).__name__ for callback in trainer.callbacks]
     # last.ckpt speaks of the best one: it has to be written after it.
     assert names.index("BestCheckpoint") < names.index("LastCheckpoint")
-    assert {"RichProgressBar", "RunProgress", "ClipRecords", "TrainingCost"} <= set(names)
+    assert {"EpochBar", "History", "RunProgress", "ClipRecords", "TrainingCost"} <= set(names)
     assert isinstance(trainer.checkpoint_callbacks[-1], LastCheckpoint)
 
 
