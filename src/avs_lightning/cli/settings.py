@@ -29,7 +29,7 @@ SCOPE = choice("clip", "frame")
 LIMIT = optional(either(whole(0), number(0.0, 1.0)))  # so many batches, or a share of them
 DURATION = either(
     pattern(r"\d+:\d\d:\d\d:\d\d", "a duration, DD:HH:MM:SS"),
-    mapping(whole(0, 10**6), "weeks", "days", "hours", "minutes", "seconds"),
+    mapping(whole(0, 10**6), "weeks", "days", "hours", "minutes", "seconds", "milliseconds"),
 )
 COUNT = whole(1, 10**9)
 

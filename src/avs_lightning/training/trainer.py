@@ -23,8 +23,6 @@ from avs_lightning.training.progress import RunProgress
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.sync_batch_norm import BatchNormSync
 
-MODES = ("max", "min")
-
 
 def build_trainer(
     cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger], method: SegmentationMethod, test_sets: int = 1
@@ -113,8 +111,6 @@ def check_settings(cfg: DictConfig) -> None:
             f"trainer.limit_val_batches={cfg.trainer.limit_val_batches}: without validation there is no best "
             "checkpoint to test; test=false trains without both"
         )
-    if (mode := cfg.callbacks.checkpoint.mode) not in MODES:
-        raise UserError(f"callbacks.checkpoint.mode={mode} is unknown; it is one of {', '.join(MODES)}")
 
 
 def check_monitor(monitor: str, method: SegmentationMethod) -> None:

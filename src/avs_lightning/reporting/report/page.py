@@ -22,6 +22,7 @@ from avs_lightning.reporting.report.clips import clip_gallery
 from avs_lightning.reporting.report.config_diff import config_differences, flatten
 from avs_lightning.reporting.report.report import Report
 from avs_lightning.reporting.report.results import RunResults, read_results
+from avs_lightning.reporting.verdict import POINTS
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("page.js", "scores.js", "filters.js", "table.js", "charts.js", "clips.js", "runs.js")
@@ -74,6 +75,7 @@ def render(report: Report, place: Path) -> str:
         "scores": SCORES,
         "protocols": PROTOCOLS,
         "sounds": SOUNDS,
+        "loss": POINTS,
         "score": report.score,
         "protocol": report.protocol,
         "axes": list(dict.fromkeys(axis for cell in cells for axis in cell.parameters)),

@@ -1,5 +1,5 @@
 // Scores: a cell's is the mean of its seeds. What they are called and how they are written stands in page.scores.
-const MISSING = "–", OWN = "true", POINT = 0.01; // a change below one point of 100 is none
+const MISSING = "–", OWN = "true";
 
 function metric(score = get("score")) {
   return page.scores[score].by_protocol ? `${score}_${get("protocol")}` : score;
@@ -49,7 +49,7 @@ function verdict(cell) { // in words: does it need the sound?
   const other = ["muted", "noise", "swapped"].map(sound => [sound, scoreOf(cell, sound).mean]);
   const known = other.filter(([, value]) => value !== null);
   if (own === null || !known.length) return null;
-  const kept = known.filter(([, value]) => sign * (own - value) < POINT).map(([sound]) => soundName(sound));
+  const kept = known.filter(([, value]) => sign * (own - value) < page.loss / 100).map(([sound]) => soundName(sound));
   if (!kept.length) return "listens: it loses with every false sound";
   return kept.length === known.length ? "does not listen: a false sound costs it nothing"
     : `listens in part: ${kept.join(" and ")} costs it nothing`;
