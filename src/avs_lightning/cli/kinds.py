@@ -66,6 +66,8 @@ def _text(value: Any) -> str:
 
 def _path(value: Any) -> str:
     written = _text(value)
+    if len(written.encode()) > 4095 or any(len(part.encode()) > 255 for part in Path(written).parts):
+        raise Unfit  # as the file systems of Linux would
     try:
         return str(Path(written).expanduser()) if written.startswith("~") else written
     except RuntimeError:  # no such user
