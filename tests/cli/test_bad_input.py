@@ -243,3 +243,12 @@ def test_a_file_that_is_another_thing(
 )
 def test_a_mistyped_axis(avs: Callable, typed: str, near: str) -> None:
     refused(avs("study", "run", "table_a1", "data=synthetic", typed, "--dry-run"), typed.partition("=")[0], near)
+
+
+@pytest.mark.parametrize("form", [["--config-dir", "{}"], ["hydra.searchpath=[file://{}]"]])
+def test_a_group_in_a_directory_of_ones_own(avs: Callable, tiny: list[str], tmp_path: Path, form: list[str]) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.yaml").write_text("# @package _global_\ndefaults:\n  - ms3\ndata:\n  limit: 1\n")
+    ended = avs("train", *[word.format(tmp_path) for word in form], *tiny, "data=mine", "dry_run=true")
+    assert ended.code == 0, ended.err
+    assert "One batch: 1 clips" in ended.out

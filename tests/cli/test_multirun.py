@@ -156,7 +156,7 @@ def test_a_study_is_one_commands_at_a_time(avs: Callable, copied) -> None:
 
 def test_checkpoints_are_evaluated_as_cells(avs: Callable, copied, scores_in: Callable, tmp_path: Path) -> None:
     paths = [copied.cell(label) / "checkpoints" / "best.ckpt" for label in ("none", "stage4")]
-    command = ["eval", "-m", f"checkpoint={paths[0]},{paths[1]}", "trainer.accelerator=cpu"]
+    command = ["eval", "-m", f"checkpoint={paths[0]},{paths[1]}", "data.eval_batch_size=2", "trainer.accelerator=cpu"]
     ended = avs(*command, f"paths.runs_dir={tmp_path}/evaluated")
     assert ended.code == 0, ended.err
     folders = {

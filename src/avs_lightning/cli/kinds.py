@@ -154,7 +154,7 @@ def mapping(kind: Kind, *names: str) -> Kind:
     """Values by name."""
 
     def read(value: Any) -> dict[str, Any]:
-        if not isinstance(value, Mapping) or (names and not set(value) <= set(names)):
+        if not isinstance(value, Mapping) or (names and not (value and set(value) <= set(names))):
             raise Unfit
         return {name: kind.read(item) for name, item in value.items()}
 
