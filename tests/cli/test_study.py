@@ -129,6 +129,7 @@ def test_a_dry_run_writes_nothing(avs: Callable, here: Path) -> None:
     out = " ".join(ended.out.split())
     assert "2 new" in out
     assert "Estimate of time" in out
+    assert "Disk: about" in out
     assert "Dry run: nothing was trained or written." in out
     assert untouched(here)
 

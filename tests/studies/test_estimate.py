@@ -1,13 +1,14 @@
-"""What a study will take: counts of steps and clips, and steps that are measured here and now."""
+"""What a study will take: counts of steps and clips, what these cost, and what runs at a time."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
+import yaml
 from hydra import initialize_config_module
 from rich.console import Console
 
@@ -16,15 +17,12 @@ from avs_lightning.cli.hydra_app import CONFIG_MODULE, set_up_hydra
 from avs_lightning.studies import estimate as estimates
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.composing import Request, compose_cells
-from avs_lightning.studies.estimate import (
-    Speed,
-    cell_seconds,
-    clip_counts,
-    estimate,
-    measure,
-    time_left,
-    training_steps,
-)
+from avs_lightning.studies.estimate import estimate, makespan, time_left, undrawn
+from avs_lightning.studies.pace import Pace, ended_paces, gpu_names, measured_pace, network_of
+from avs_lightning.studies.processes import available_cores
+from avs_lightning.studies.step_times import overlapped, quickest
+from avs_lightning.studies.trial import Trial, run_trial, trial_config
+from avs_lightning.studies.workload import Workload, clip_counts, training_steps
 
 PRETRAINED = ["encoder.weights=imagenet", "audio_encoder=vggish", "audio_encoder.weights=vggish"]
 
@@ -83,20 +81,60 @@ def test_clips_are_counted_as_they_lie_or_as_they_will_be_drawn(cell: Callable[.
     assert clip_counts(cell(data=drawn)) == {"train": 7, "val": 0, "test": 1}
 
 
+PACE = Pace(start=100, step=10, epoch=7, val_clip=2, picture=5, test=20, test_clip=1, size=1e6)
+
+
 @pytest.mark.parametrize(
-    "changes, seconds",
+    "changes, parts",
     [
-        ({}, 6 * 10 + 2 * 3 + 3 * 3),  # steps, two validations, a test with three sounds
-        ({"probes": None}, 6 * 10 + 2 * 3 + 3),
-        ({"test": False}, 6 * 10 + 2 * 3),
-        ({"trainer": {"check_val_every_n_epoch": 2}}, 6 * 10 + 3 + 3 * 3),
-        ({"trainer": {"limit_val_batches": 1, "limit_test_batches": 1}}, 6 * 10 + 2 * 2 + 3 * 2),
-        ({"trainer": {"devices": 3}}, 2 * 10 + (2 * 3 + 3 * 3) / 3),
-        ({"trainer": {"limit_train_batches": 0}}, 3 * 3),
+        ({}, (100, 6 * 10 + 2 * 7, 2 * 3 * 2, 20 + 3 * 3)),  # five clips make three steps; a test with three sounds
+        ({"probes": None}, (100, 74, 12, 20 + 3)),
+        ({"test": False}, (100, 74, 12, 0)),
+        ({"trainer": {"check_val_every_n_epoch": 2}}, (100, 74, 6, 29)),
+        ({"trainer": {"limit_val_batches": 1, "limit_test_batches": 1}}, (100, 74, 8, 20 + 3 * 2)),
+        ({"trainer": {"devices": 3}}, (100, 2 * 10 + 2 * 7, 4, 20 + 3)),
+        ({"trainer": {"limit_train_batches": 0}}, (100, 0, 0, 29)),
+        ({"callbacks": {"pictures": {"clips": 4, "every_n_epochs": 1}}}, (100, 74, 12 + 2 * 4 * 5, 29)),
+        ({"callbacks": {"pictures": {"clips": 4, "every_n_epochs": 2}}}, (100, 74, 12 + 4 * 5, 29)),
+        ({"probes": "all", "probe_sounds": "no folder is looked at"}, (100, 74, 12, 20 + 6 * 3)),
     ],
 )
-def test_a_cells_seconds(cell: Callable[..., Cell], changes: dict[str, Any], seconds: float) -> None:
-    assert cell_seconds(cell(**changes), Speed(step=10, eval_clip=1)) == pytest.approx(seconds)
+def test_the_parts_of_a_cell(cell: Callable[..., Cell], changes: dict[str, Any], parts: tuple[float, ...]) -> None:
+    assert tuple(PACE.parts(Workload.of(cell(**changes))).values()) == parts
+
+
+@pytest.mark.parametrize(
+    "compute, read, workers, cores, threads, seconds",
+    [
+        (2, 1, 0, 8, 8, 3),  # nobody reads meanwhile
+        (2, 1, 2, 2, 1, 2),  # on the other core
+        (2, 1, 1, 1, 1, 3),  # several cells at a time: one core for both
+        (2, 1, 4, 2, 2, 2.5),
+        (2, 6, 2, 4, 1, 3),  # the workers do not keep up
+        (2, 6, 4, 4, 0, 2),  # a GPU computes
+    ],
+)
+def test_reading_shares_the_cores_with_the_step(
+    compute: float, read: float, workers: int, cores: int, threads: int, seconds: float
+) -> None:
+    assert overlapped(compute, read, workers, cores, threads) == seconds
+
+
+def test_wall_time_is_not_believed_on_a_busy_machine() -> None:
+    def wait_for_others() -> None:
+        time.sleep(0.05)
+
+    assert quickest(wait_for_others, 1, cuda=False, busy=False) >= 0.05
+    assert quickest(wait_for_others, 1, cuda=False, busy=True) < 0.05
+
+
+def test_children_wait_for_their_parents_and_slots_are_shared(cell: Callable[..., Cell]) -> None:
+    parent, *others = (replace(cell(), signature=name) for name in "pab")
+    child = replace(cell(), signature="c", parent=parent)
+    seconds = {"p": 10.0, "a": 4.0, "b": 4.0, "c": 5.0}
+    assert makespan([parent, *others, child], seconds, 1) == 23
+    assert makespan([parent, *others, child], seconds, 2) == 15  # a and b beside the parent, then the child
+    assert makespan([], {}, 2) == 0
 
 
 def test_what_was_cut_off_needs_the_rest(cell: Callable[..., Cell], tmp_path: Path) -> None:
@@ -106,8 +144,50 @@ def test_what_was_cut_off_needs_the_rest(cell: Callable[..., Cell], tmp_path: Pa
     assert time_left(begun, 80) == 20
 
 
-def test_steps_are_measured_with_the_threads_of_a_cell_and_without_downloads(
-    cell: Callable[..., Cell], monkeypatch: pytest.MonkeyPatch
+def test_cells_that_ended_on_such_a_machine_tell_the_pace(cell: Callable[..., Cell], tmp_path: Path) -> None:
+    seconds = {"start_seconds": 9, "test_seconds": 30}
+    for name, train, cores in (("a", 60, available_cores()), ("b", 120, available_cores()), ("other", 9e9, 999)):
+        folder = tmp_path / name
+        folder.mkdir()
+        metrics = {"steps": 6, "scores": {sound: {} for sound in ("true", "muted", "noise")}}
+        metrics |= {"cost": {**seconds, "train_seconds": train}}
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+        (folder / "environment.json").write_text(json.dumps({"cores": cores, "gpus": gpu_names()}))
+        (folder / "config.yaml").write_text(yaml.safe_dump(dict(cell().config)))
+        (folder / "clips.csv").write_text("id\na\nb\nc\nd\ne\n")
+    (tmp_path / "cut").mkdir()
+    (tmp_path / "cut" / "metrics.json").write_text("{")
+    network = network_of(cell().config)
+    ((found, (pace, count)),) = ended_paces(tmp_path, {network}).items()
+    assert (found, count) == (network, 2)
+    assert (pace.start, pace.step, pace.test_clip) == (9, 15, 2)
+    assert sum(pace.parts(Workload.of(cell())).values()) == 9 + 6 * 15 + 3 * 3 * 2
+    assert pace.size > 0
+    assert ended_paces(tmp_path, {("another",)}) == {}
+
+
+def test_a_trial_takes_nothing_of_the_study_but_its_settings(cell: Callable[..., Cell], tmp_path: Path) -> None:
+    drawn = {"root": "far", "synthetic": {"clips": {"train": 900}, "seed": 7}}
+    given = cell(data=drawn, trainer={"devices": 4, "num_nodes": 2}, init={"checkpoint": "parent.ckpt"})
+    config = trial_config(given.config, tmp_path)
+    assert config["data"]["root"] == str(tmp_path / "data")
+    assert config["data"]["synthetic"]["seed"] == 7
+    assert (config["trainer"]["devices"], config["trainer"]["num_nodes"]) == (1, 1)
+    assert config["init"]["checkpoint"] is None
+    assert config["method"]["network"]["weights"] == config["method"]["audio_encoder"]["weights"] == "none"
+    assert config["probes"] == given.config["probes"]
+    assert given.config["data"]["root"] == "far"  # the study's own stays as it is
+
+
+def test_synthetic_clips_are_drawn_once_for_all_cells(cell: Callable[..., Cell], tmp_path: Path) -> None:
+    there = cell()
+    drawn = {"_target_": "avs_lightning.data.SyntheticDataModule", "root": str(tmp_path), "synthetic": {"clips": {}}}
+    cells = [there, cell(data=drawn), cell(data=drawn | {"batch_size": 1}), cell(data=drawn | {"name": "s4"})]
+    assert len(undrawn(cells)) == 2
+
+
+def test_a_pace_is_measured_by_the_real_command_without_downloads(
+    cell: Callable[..., Cell], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a download")
@@ -115,23 +195,20 @@ def test_steps_are_measured_with_the_threads_of_a_cell_and_without_downloads(
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refuse)
     monkeypatch.setattr("socket.socket.connect", refuse)
-    threads: list[int] = []
-    build = estimates.build_method
+    trial = run_trial(cell(), tmp_path)
+    assert trial.failure == ""
+    assert trial.drawing is None
+    assert 0 < trial.training + trial.testing < trial.whole
+    assert {"config.yaml", "metrics.json", "clips", "pictures"} <= set(trial.files)
+    pace = measured_pace(cell(), slots=1, trial=trial, slowdown=1.0)
+    assert all(part > 0 for part in (pace.start, pace.step, pace.val_clip, pace.test_clip))
+    checkpoints = sum(path.stat().st_size for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert pace.size > checkpoints / 2
 
-    def seen(*args: Any, **options: Any) -> Any:
-        threads.append(torch.get_num_threads())
-        return build(*args, **options)
 
-    monkeypatch.setattr(estimates, "build_method", seen)
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        speed = measure(cell().config, slots=2)
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-    assert threads == [1]
-    assert 0 < speed.eval_clip < speed.step
+def test_a_trial_that_fails_says_why(cell: Callable[..., Cell], tmp_path: Path) -> None:
+    trial = run_trial(cell(method={"optimizer": {"name": "none such"}}), tmp_path)
+    assert "none such" in trial.failure
 
 
 def test_each_network_is_measured_once_for_the_cells_that_are_left(
@@ -139,11 +216,13 @@ def test_each_network_is_measured_once_for_the_cells_that_are_left(
 ) -> None:
     measured: list[int] = []
 
-    def speed(config: Any, slots: int) -> Speed:
-        measured.append(len(config["method"]["network"]["stages"]))
-        return Speed(step=10, eval_clip=1)
+    def pace(member: Cell, *_: Any) -> Pace:
+        measured.append(len(member.config["method"]["network"]["stages"]))
+        return PACE
 
-    monkeypatch.setattr(estimates, "measure", speed)
+    tried = Trial(None, None, 0, 0, 0, 0, {}, failure="no such thing")  # type: ignore[arg-type]
+    monkeypatch.setattr(estimates, "measured_pace", pace)
+    monkeypatch.setattr(estimates, "run_trial", lambda *_: tried)
     cells = []
     for number, stages in enumerate(([4], [1, 2, 3, 4], [])):
         method = cell().config["method"]
@@ -152,15 +231,21 @@ def test_each_network_is_measured_once_for_the_cells_that_are_left(
     cells[2].folder.mkdir()
     scores = {sound: {} for sound in ("true", "muted", "noise")}
     (cells[2].folder / "metrics.json").write_text(json.dumps({"scores": scores}))
-    console = Console(width=150)
-    with console.capture() as capture:
-        console.print(estimate(cells, 1))
-        console.print(estimate(cells[2:], 4))
+    one, other = estimate(cells, 2), estimate(cells[2:], 4)
     assert measured == [4]
-    one, other = capture.get().split("Estimate of time")[1:]
-    assert "test_resnet reference 32² 2 clips a batch" in one
-    assert "2 │" in one
-    assert "75 s" in one
-    assert "150 s" in one or "2 min" in one
-    assert "0 s" in other
+    assert one.seconds == 100 + 74 + 12 + 29  # two at a time
+    assert one.bytes == 2e6
+    assert (other.cells, other.seconds, other.bytes) == ([], 0, 0)
     assert {path.name for path in tmp_path.iterdir()} == {"2"}
+    text = shown(one)
+    for words in ("test_resnet reference 32²", "4 min", "2 cells at a time", "2.0 MB", "free", "no such thing"):
+        assert words in text
+    assert "too small" not in text
+    assert "too small" in shown(replace(one, free=10))
+
+
+def shown(made: Any) -> str:
+    console = Console(width=140)
+    with console.capture() as capture:
+        console.print(made)
+    return " ".join(capture.get().split())

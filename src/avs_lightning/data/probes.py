@@ -103,15 +103,15 @@ OFFSCREEN = "offscreen"
 NAMES = tuple(sound for sound in SOUNDS if sound != OWN)
 
 
-def chosen_probes(probes: str | Sequence[str] | None, sounds: str | Path | None = None) -> dict[str, Probe]:
-    """Return the probes that the setting `probes` names.
+def probe_names(probes: str | Sequence[str] | None, sounds: str | Path | None = None) -> list[str]:
+    """Return the names of the probes that the setting `probes` stands for; no file is looked at.
 
     Args:
         probes: "all", "none", None, a name or a list of names; "all" has "offscreen" where there are `sounds`.
         sounds: a folder of wav files for "offscreen" (the setting `probe_sounds`).
 
     Raises:
-        UserError: there is no such probe; "offscreen" is asked for without `sounds`, or these are not usable.
+        UserError: there is no such probe, or "offscreen" is asked for without `sounds`.
     """
     asked = [probes] if isinstance(probes, str) else list(probes or [])
     if asked == ["none"]:
@@ -124,7 +124,16 @@ def chosen_probes(probes: str | Sequence[str] | None, sounds: str | Path | None 
             raise UserError(f"there is no audio probe {name!r}; {known}{near_matches(str(name), NAMES)}")
     if OFFSCREEN in asked and sounds is None:
         raise UserError("the audio probe 'offscreen' needs sounds: probe_sounds=FOLDER (of wav files), or leave it out")
-    return {name: PROBES.get(name) or OffScreen(str(sounds)) for name in asked}
+    return list(dict.fromkeys(asked))
+
+
+def chosen_probes(probes: str | Sequence[str] | None, sounds: str | Path | None = None) -> dict[str, Probe]:
+    """Return the probes of `probe_names`.
+
+    Raises:
+        UserError: there is no such probe, or the sounds of "offscreen" are missing or not usable.
+    """
+    return {name: PROBES.get(name) or OffScreen(str(sounds)) for name in probe_names(probes, sounds)}
 
 
 class ProbedDataset(Dataset[Clip]):

@@ -1,82 +1,142 @@
-"""What a study will take, from a few training steps of each of its networks, measured here and now."""
+"""What a study will take, in time and on the disk: from cells that have ended, else measured here and now."""
 
 from __future__ import annotations
 
+import heapq
 import json
-import math
 import statistics
-import time
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from pathlib import Path
 
-import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
-from avs_lightning.data import ClipBatch
-from avs_lightning.data.metadata import SPLITS
-from avs_lightning.data.probes import chosen_probes
+from avs_lightning.errors import UserError
 from avs_lightning.reporting.console import spoken
 from avs_lightning.studies.cells import Cell
+from avs_lightning.studies.disk import free_bytes, spoken_bytes
+from avs_lightning.studies.pace import Pace, ended_paces, measured_pace, network_of
 from avs_lightning.studies.plan import State
+from avs_lightning.studies.processes import available_cores
 from avs_lightning.studies.run import all_scores, states_of
+from avs_lightning.studies.step_times import BUSY, present_slowdown
+from avs_lightning.studies.trial import Trial, run_trial
+from avs_lightning.studies.workload import Workload, clip_counts
 from avs_lightning.training.progress import read_progress
-from avs_lightning.training.train import build_method
 
-STEPS = 3
-FRAMES = 5
+PARTS = ("start", "training", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Seconds, medians after a warm-up: of one training step, and of one clip in evaluation."""
+class Estimate:
+    """What the cells that are left will take.
 
-    step: float
-    eval_clip: float
+    Attributes:
+        cells: those that are left, parents first.
+        paces: by network, each with how many ended cells it comes from; 0 where it was measured now.
+        parts: seconds of the parts of each cell, by its signature.
+        drawing: seconds until the synthetic clips are drawn that are not there yet.
+        seconds: until the last cell ends.
+        slots: how many cells run at a time.
+        bytes: that the cells, and the clips to be drawn, will take on the disk.
+        free: bytes there.
+        remarks: what else was found.
+    """
+
+    cells: Sequence[Cell]
+    paces: Mapping[tuple[str, ...], tuple[Pace, int]]
+    parts: Mapping[str, Mapping[str, float]]
+    drawing: float
+    seconds: float
+    slots: int
+    bytes: float
+    free: int
+    remarks: Sequence[str] = ()
+
+    def __rich__(self) -> Group:
+        """For the terminal, in 80 columns."""
+        table = Table(title="Estimate of time", title_style="bold", header_style="bold")
+        for column in ("network", "cells", *PARTS, "a cell"):
+            table.add_column(column, justify="left" if column == "network" else "right")
+        for network in self.paces:
+            cells = [self.parts[cell.signature] for cell in self.cells if network_of(cell.config) == network]
+            medians = [statistics.median(parts[name] for parts in cells) for name in PARTS]
+            whole = statistics.median(sum(parts.values()) for parts in cells)
+            table.add_row(" ".join(network), str(len(cells)), *map(spoken, medians), spoken(whole))
+        table.add_section()
+        table.add_row("all", str(len(self.cells)), *[""] * len(PARTS), spoken(self.seconds), style="bold")
+        return Group(table, *(Text(line) for line in self.notes()))
+
+    def notes(self) -> Iterator[str]:
+        """Yield what stands below."""
+        at_a_time = f"{self.slots} cells at a time" if self.slots > 1 else "one cell after another"
+        drawing = f", drawing the clips first ({spoken(self.drawing)})" if self.drawing else ""
+        yield f"Time: about {spoken(self.seconds)}, {at_a_time}{drawing}."
+        known = sum(count for _, count in self.paces.values())
+        if known:
+            yield f"From {known} cell{'s'[: known != 1]} of such networks that ended on a machine like this one."
+        if any(not count for _, count in self.paces.values()):
+            yield "Measured now: training steps and evaluation of each network, and a trial of a cell on a few clips."
+        if self.cells:
+            yield f"Disk: about {spoken_bytes(self.bytes)}, and {spoken_bytes(self.free)} are free."
+        if self.bytes > self.free:
+            yield "Warning: the disk is too small for that; paths.runs_dir=FOLDER is where the cells go."
+        yield from self.remarks
 
 
-def estimate(cells: Sequence[Cell], slots: int) -> Table:
-    """Measure each kind of network once and lay out how long the cells that are left will take.
+def estimate(cells: Sequence[Cell], slots: int) -> Estimate:
+    """Estimate how long the cells that are left will take, and what they will leave on the disk.
 
     Args:
-        cells: of the study.
+        cells: of the study, parents first.
         slots: how many run at a time.
+
+    Raises:
+        UserError: there is no data.
     """
     states = states_of(cells, all_scores)
     left = [cell for cell in cells if states[cell.signature] != State.DONE and cell.command == "train"]
-    table = Table(
-        title="Estimate of time, from training steps on this machine", title_style="bold", header_style="bold"
-    )
-    for column in ("network", "cells left", "step", "steps a cell", "a cell"):
-        table.add_column(column, justify="left" if column == "network" else "right")
-    groups: dict[tuple[str, ...], list[Cell]] = {}
+    networks: dict[tuple[str, ...], list[Cell]] = {}
     for cell in left:
-        groups.setdefault(network_of(cell.config), []).append(cell)
-    total = 0.0
-    for network, members in groups.items():
-        speed = measure(largest(members).config, slots)
-        seconds = [cell_seconds(cell, speed) for cell in members]
-        total += sum(time_left(cell, whole) for cell, whole in zip(members, seconds))
-        steps = statistics.median(training_steps(cell) for cell in members)
-        table.add_row(
-            " ".join(network), str(len(members)), f"{1000 * speed.step:.0f} ms", f"{steps:,.0f}",
-            spoken(statistics.median(seconds)),
-        )  # fmt: skip
-    table.add_section()
-    table.add_row("all", str(len(left)), "", "", f"{spoken(total / max(1, min(slots, len(left) or 1)))}")
-    at_a_time = f"{slots} cells at a time" if slots > 1 else "one cell after another"
-    table.caption = f"{at_a_time}; reading clips and starting processes not included; each network at its most stages"
-    return table
-
-
-def network_of(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what decides how long a step takes; the fusion stages, which cost little, are left out."""
-    network, data, trainer = config["method"]["network"], config["data"], config["trainer"]
-    size, batch = f"{data['image_size']}²", f"{data['batch_size']} clips a batch"
-    return str(network["encoder"]), str(network["decoder"]), size, batch, str(trainer["precision"])
+        networks.setdefault(network_of(cell.config), []).append(cell)
+    store = cells[0].folder.parent
+    paces = ended_paces(store, set(networks))
+    sets = undrawn(left)
+    trial: Trial | None = None
+    remarks = []
+    with tempfile.TemporaryDirectory() as folder:
+        if left and (sets or len(paces) < len(networks)):
+            slowdown = present_slowdown()
+            trial = run_trial(left[0], Path(folder))
+            if slowdown > BUSY:
+                remarks.append(
+                    f"Times are those of an idle machine: other work now makes all take {slowdown:.1f} times as long."
+                )
+            if trial.failure:
+                remarks.append(f"Warning: the trial of {left[0].name or 'a cell'} failed: {trial.failure}")
+            for network, members in networks.items():
+                if network not in paces:
+                    paces[network] = measured_pace(largest(members), slots, trial, slowdown), 0
+    parts = {cell.signature: paces[network_of(cell.config)][0].parts(Workload.of(cell)) for cell in left}
+    whole = {cell.signature: time_left(cell, sum(parts[cell.signature].values())) for cell in left}
+    clips = sum(sum(clip_counts(cell).values()) for cell in sets)
+    drawing = clips * (trial.drawing or 0.0) / available_cores() if trial else 0.0
+    size = sum(paces[network_of(cell.config)][0].size for cell in left) + clips * (trial.drawn_bytes if trial else 0)
+    return Estimate(
+        cells=left,
+        paces={network: paces[network] for network in networks},
+        parts=parts,
+        drawing=drawing,
+        seconds=drawing + makespan(left, whole, slots),
+        slots=min(slots, max(1, len(left))),
+        bytes=size,
+        free=free_bytes(store),
+        remarks=remarks,
+    )
 
 
 def largest(cells: Sequence[Cell]) -> Cell:
@@ -84,34 +144,19 @@ def largest(cells: Sequence[Cell]) -> Cell:
     return max(cells, key=lambda cell: len(cell.config["method"]["network"]["stages"]))
 
 
-def measure(config: Mapping[str, Any], slots: int) -> Speed:
-    """Time training steps and evaluation of a configuration on random clips, in this process."""
-    cuda = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
-    device = torch.device("cuda" if cuda else "cpu")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads // slots))
-    try:
-        method = build_method(OmegaConf.create(dict(config)), fresh=False).to(device).train()
-        optimizer = torch.optim.Adam([p for p in method.parameters() if p.requires_grad])
-        batch = random_batch(int(config["data"]["batch_size"]), int(config["data"]["image_size"])).to(device)
-        bf16 = "bf16" in str(config["trainer"]["precision"])
-
-        def step() -> None:
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-                loss = torch.stack(list(method.losses(method(batch), batch).values())).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-
-        def evaluation() -> None:
-            with torch.no_grad(), torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-                method(batch)
-
-        trained = _median(step, cuda)
-        method.eval()
-        return Speed(trained, _median(evaluation, cuda) / len(batch))
-    finally:
-        torch.set_num_threads(threads)
+def undrawn(cells: Sequence[Cell]) -> list[Cell]:
+    """Return a cell for each synthetic data set that is not there yet."""
+    sets = {
+        json.dumps(cell.config["data"], sort_keys=True): cell for cell in cells if "synthetic" in cell.config["data"]
+    }
+    missing = {}
+    for cell in sets.values():
+        data = dict(cell.config["data"])
+        try:
+            instantiate(data, _convert_="all").dataset("train")
+        except UserError:
+            missing[data["root"], data["name"]] = cell
+    return list(missing.values())
 
 
 def time_left(cell: Cell, seconds: float) -> float:
@@ -120,90 +165,17 @@ def time_left(cell: Cell, seconds: float) -> float:
     return seconds * (1 - float(progress.get("fraction", 0.0)))
 
 
-def cell_seconds(cell: Cell, speed: Speed) -> float:
-    """Return the seconds that a whole cell takes: its training, its validations, its test with every sound."""
-    batches = training_batches(cell)
-    epochs = training_steps(cell) / batches if batches else 0
-    evaluated = evaluated_clips(cell, "val") * epochs / int(cell.config["trainer"].get("check_val_every_n_epoch") or 1)
-    if cell.config.get("test", True):
-        sounds = chosen_probes(cell.config.get("probes"), cell.config.get("probe_sounds"))
-        evaluated += evaluated_clips(cell, "test") * (1 + len(sounds))
-    devices, nodes = cell.processes
-    return training_steps(cell) * speed.step + evaluated * speed.eval_clip / (devices * nodes)
+def makespan(cells: Sequence[Cell], seconds: Mapping[str, float], slots: int) -> float:
+    """Return when the last of some cells ends, where so many run at a time and children wait for their parents.
 
-
-def training_steps(cell: Cell) -> int:
-    """Return a cell's training steps; `max_epochs` and `max_steps` may each be open, but not both."""
-    trainer = cell.config["trainer"]
-    epochs, most = (-1 if trainer.get(key) is None else int(trainer[key]) for key in ("max_epochs", "max_steps"))
-    steps = training_batches(cell) * epochs
-    return max(most, 0) if epochs < 0 else steps if most < 0 else min(steps, most)
-
-
-def training_batches(cell: Cell) -> int:
-    """Return the batches of an epoch; several processes share the clips."""
-    devices, nodes = cell.processes
-    batches = math.ceil(clip_counts(cell)["train"] / (cell.config["data"]["batch_size"] * devices * nodes))
-    return _limited(batches, cell.config["trainer"].get("limit_train_batches"))
-
-
-def evaluated_clips(cell: Cell, split: str) -> int:
-    """Return the clips of one validation or test."""
-    devices, nodes = cell.processes
-    clips, batch = clip_counts(cell)[split], cell.config["data"]["eval_batch_size"] * devices * nodes
-    return min(clips, batch * _limited(math.ceil(clips / batch), cell.config["trainer"].get(f"limit_{split}_batches")))
-
-
-def clip_counts(cell: Cell) -> dict[str, int]:
-    """Return the number of clips of each split, of a synthetic set also before it is written.
-
-    Raises:
-        UserError: there is no data set.
+    Args:
+        cells: parents first.
+        seconds: of each, by signature.
+        slots: how many run at a time.
     """
-    return dict(_clip_counts(json.dumps(cell.config["data"], sort_keys=True)))
-
-
-@cache
-def _clip_counts(settings: str) -> tuple[tuple[str, int], ...]:
-    data = json.loads(settings)
-    if "synthetic" in data:
-        counts = {split: int(data["synthetic"]["clips"].get(split, 0)) for split in SPLITS}
-    else:
-        module = instantiate(data, _convert_="all")
-        counts = {split: len(module.dataset(split)) for split in SPLITS}
-    limit = data.get("limit")
-    return tuple((split, min(count, limit) if limit else count) for split, count in counts.items())
-
-
-def _limited(batches: int, limit: float | None) -> int:
-    if limit is None:
-        return batches
-    return int(batches * limit) if isinstance(limit, float) else min(batches, limit)
-
-
-def random_batch(clips: int, size: int) -> ClipBatch:
-    """Return clips of noise, all frames labelled."""
-    return ClipBatch(
-        images=torch.randn(clips, FRAMES, 3, size, size),
-        log_mel=torch.randn(clips, FRAMES, 1, 96, 64),
-        masks=(torch.rand(clips, FRAMES, 1, size, size) > 0.5).float(),
-        labelled=torch.ones(clips, FRAMES, dtype=torch.bool),
-        valid=torch.ones(clips, FRAMES, dtype=torch.bool),
-        waveform=None,
-        rate=16_000,
-        ids=["noise"] * clips,
-        categories=[""] * clips,
-        indices=torch.arange(clips),
-    )
-
-
-def _median(work: Any, cuda: bool) -> float:
-    work()
-    times = []
-    for _ in range(STEPS):
-        start = time.perf_counter()
-        work()
-        if cuda:
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    free, ends = [0.0] * max(1, slots), dict[str, float]()
+    for cell in cells:
+        begin = max(heapq.heappop(free), ends.get(cell.parent.signature, 0.0) if cell.parent else 0.0)
+        ends[cell.signature] = begin + seconds[cell.signature]
+        heapq.heappush(free, ends[cell.signature])
+    return max(ends.values(), default=0.0)

@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from avs_lightning.data.probes import chosen_probes
+from avs_lightning.data.probes import probe_names
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.claims import claim, is_claimed
 from avs_lightning.studies.executors import Executor, Job
@@ -110,7 +110,7 @@ def all_scores(cell: Cell) -> bool:
         return False
     if cell.command == "train" and not cell.config.get("test", True):
         return True
-    asked = chosen_probes(cell.config.get("probes"), cell.config.get("probe_sounds"))
+    asked = probe_names(cell.config.get("probes"), cell.config.get("probe_sounds"))
     return {"true", *asked} <= set(metrics.get("scores") or {})
 
 

@@ -16,7 +16,6 @@ from avs_lightning.studies.cell_data import check_same_data
 from avs_lightning.studies.cells import STORE, Cell
 from avs_lightning.studies.cells_table import cells_table
 from avs_lightning.studies.composing import Compose, Request, compose_cells
-from avs_lightning.studies.estimate import estimate
 from avs_lightning.studies.executors import Executor
 from avs_lightning.studies.other_code import settle_other_code
 from avs_lightning.studies.plan import STUDIES, Plan, State, locked_study, plan_of, read_metrics, with_parents
@@ -112,8 +111,12 @@ class Session:
         """
         executor = self.executor()
         if self.dry_run:
+            from avs_lightning.studies.estimate import estimate  # torch, to measure
+
             self._tell_states()
-            console.print(estimate(self.everything, 1 if self.launcher["name"] == "slurm" else executor.slots))
+            with console.status("measuring how long it will take"):
+                taking = estimate(self.everything, 1 if self.launcher["name"] == "slurm" else executor.slots)
+            console.print(taking)
             console.print("Dry run: nothing was trained or written.")
             return Outcome()
         with _explained(self.folder), locked_study(self.folder):

@@ -22,17 +22,19 @@ class TrainingCost(Callback):
         train_seconds: wall time of the training, validation included, over all sessions up to the last checkpoint and
             the present one.
         peak_memory_mib: the most that one process has needed: allocated on its GPU, or else resident.
+        start_seconds: of this process on the processor until it trains: imports, building the network.
+        test_seconds: wall time of the test with every sound, pictures included.
         device: "cpu", or the name of the GPU that trained last.
     """
 
     def __init__(self) -> None:
-        self.train_seconds = 0.0
+        self.train_seconds = self.start_seconds = self.test_seconds = 0.0
         self.peak_memory_mib = 0.0
         self.device = ""
         self._clips, self._seconds = 0, 0.0
         self._warm_up = self._epoch = (0, 0.0)
         self._steps = 0
-        self._fit_mark = self._batch_mark = 0.0
+        self._fit_mark = self._batch_mark = self._test_mark = 0.0
 
     def summary(self, method: pl.LightningModule) -> dict[str, Any]:
         """Return what metrics.json holds under "cost"; clips a second are None where nothing was trained."""
@@ -40,7 +42,9 @@ class TrainingCost(Callback):
         return {
             "parameters": sum(p.numel() for p in method.parameters()),
             "trained_parameters": sum(p.numel() for p in method.parameters() if p.requires_grad),
+            "start_seconds": round(self.start_seconds, 1),
             "train_seconds": round(self.train_seconds, 1),
+            "test_seconds": round(self.test_seconds, 1),
             "clips_per_second": round(clips / seconds, 2) if seconds else None,
             "peak_memory_mib": round(self.peak_memory_mib, 1),
             "device": self.device,
@@ -67,6 +71,9 @@ class TrainingCost(Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self._fit_mark = time.perf_counter() if stage == "fit" else 0.0
+        self._test_mark = time.perf_counter()
+        if stage == "fit":
+            self.start_seconds = time.process_time()
         self.device = self.device or device_name(trainer.strategy.root_device)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -97,6 +104,10 @@ class TrainingCost(Callback):
         clips, seconds = self._epoch if self._epoch[0] else self._warm_up
         values = {"cost/clips_per_second": clips / seconds, "cost/peak_memory_mib": self.peak_memory_mib}
         pl_module.log_dict(values, sync_dist=True)
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        if stage == "test":
+            self.test_seconds = time.perf_counter() - self._test_mark
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._count_time()

@@ -203,6 +203,7 @@ def _fit_and_test(
         load_entries(method, best["state_dict"], folder.best)
         result["scores"] = test_scores(trainer, method, datamodule, "test", probes)
         result["clips"] = tested_clips(method, datamodule, "test")
+        result["cost"] = callback(trainer, TrainingCost).summary(method)
     return result
 
 
