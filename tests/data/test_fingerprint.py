@@ -5,10 +5,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from avs_lightning.data import AVSDataModule
 from avs_lightning.data.fingerprint import dataset_fingerprint
+from avs_lightning.data.synthetic import write_dataset
 
 
 def fingerprint(root: Path, name: str = "ms3", **options: object) -> str:
@@ -51,3 +53,30 @@ def test_a_split_may_be_missing(official_ms3: Callable, tmp_path: Path) -> None:
     with path.open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     assert fingerprint(root) != whole
+
+
+@pytest.mark.parametrize("pattern", ["visual_frames/test*/*_3.png", "audio_wav/test/*.wav", "gt_masks/val/*/*_2.png"])
+def test_a_changed_byte_anywhere_is_other_data(official_ms3: Callable, tmp_path: Path, pattern: str) -> None:
+    root = official_ms3(tmp_path)
+    before = fingerprint(root)
+    file = next((root / "Multi-sources" / "ms3_data").glob(pattern))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert fingerprint(root) != before
+
+
+def test_files_are_read_once(official_ms3: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = official_ms3(tmp_path)
+    found = fingerprint(root)
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read again"))
+    assert fingerprint(root) == found
+
+
+def test_drawn_clips_say_so_without_their_record_and_elsewhere(official_ms3: Callable, tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path / "drawn", "ms3", {"train": 1, "val": 1, "test": 1}, size=32, videos=False)
+    assert AVSDataModule("ms3", tmp_path / "drawn", image_size=32).synthetic
+    (folder / "synthetic.json").unlink()
+    shutil.copytree(tmp_path / "drawn", tmp_path / "copied")
+    assert AVSDataModule("ms3", tmp_path / "copied", image_size=32).synthetic
+    assert not AVSDataModule("ms3", official_ms3(tmp_path / "real"), image_size=32).synthetic

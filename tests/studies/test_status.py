@@ -29,7 +29,7 @@ def planned(tmp_path: Path) -> Callable[..., Path]:
             cell = PlannedCell(
                 " ".join(point.parameters.values()), point.parameters, point.seed, f"{number}", f"c-{number}"
             )
-            leave(tmp_path / "runs" / "cells" / cell.folder, left.pop(0) if left else "new")
+            leave(tmp_path / "runs" / "cells" / cell.folder, left.pop(0) if left else "new", "synthetic" in data)
             cells.append(cell)
         table = {"layout": study.table, "axes": {axis: list(values) for axis, values in study.axes.items()}}
         folder = tmp_path / "runs" / "studies" / study.folder_name
@@ -39,14 +39,15 @@ def planned(tmp_path: Path) -> Callable[..., Path]:
     return plan
 
 
-def leave(folder: Path, state: str) -> None:
+def leave(folder: Path, state: str, synthetic: bool | None = None) -> None:
     if state == "new":
         return
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     RunFolder(folder).last.touch()
+    metrics = json.dumps({**METRICS, "synthetic": synthetic})
     texts = {
-        "done": ("metrics.json", json.dumps(METRICS)),
-        "cut": ("metrics.json", json.dumps(METRICS)[:30]),
+        "done": ("metrics.json", metrics),
+        "cut": ("metrics.json", metrics[:30]),
         "failed": ("failed.json", '{"why": "out of memory"}'),
         "resumed": ("progress.json", '{"fraction": 0.5}'),
     }

@@ -173,10 +173,16 @@ def test_a_synthetic_table_never_shows_the_papers_numbers(layout: Layout, form: 
         assert text.count("did not hold, 12.11 against 12.11") == 4
 
 
-def test_one_synthetic_data_set_makes_a_table_synthetic() -> None:
-    made = table(results("table_a1"), data="s4; synthetic_ms3")
+@pytest.mark.parametrize("other", [True, None])
+def test_one_result_that_is_not_known_to_be_of_real_clips_keeps_the_papers_numbers_away(other: bool | None) -> None:
+    rows = results("table_a1")
+    real = table(rows.assign(synthetic=False))
+    assert not real.synthetic
+    assert "paper" in real.to_csv().splitlines()[0]
+    made = table(rows.assign(synthetic=[other, *[False] * (len(rows) - 1)], encoder="test_resnet"))
     assert made.synthetic
     assert "paper" not in made.to_csv()
+    assert all("synthetic,test_resnet" in line for line in made.to_csv().splitlines()[1:])
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "to_csv"])

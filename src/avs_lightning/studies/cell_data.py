@@ -17,9 +17,9 @@ SHOWN = 8
 
 
 def check_same_data(cells: Sequence[Cell]) -> None:
-    """See that there is real data for the cells to be trained, and that those that are done were trained on it.
+    """See that there is data for the cells to be trained, and that those that are done were trained on it.
 
-    A synthetic set is part of what a cell is known by; a real one is not, since it may lie anywhere.
+    A set that is drawn on first use is part of what a cell is known by; another is not, since it may lie anywhere.
 
     Raises:
         UserError: there is data for none of the cells that are left (where some have theirs, only the others fail); or
@@ -27,7 +27,7 @@ def check_same_data(cells: Sequence[Cell]) -> None:
     """
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
-        if "_target_" in cell.config.get("data", {}) and not is_synthetic(cell):
+        if "_target_" in cell.config.get("data", {}) and not draws_its_clips(cell):
             groups.setdefault(json.dumps(cell.config["data"], sort_keys=True), []).append(cell)
     other: dict[str, list[str]] = {}
     missing: dict[str, UserError] = {}
@@ -65,6 +65,11 @@ def data_of(cell: Cell) -> AVSDataModule:
     return module
 
 
-def is_synthetic(cell: Cell) -> bool:
-    """Say whether a cell's clips are drawn."""
+def draws_its_clips(cell: Cell) -> bool:
+    """Say whether a cell's settings say how its clips are drawn, which happens on first use."""
     return "synthetic" in cell.config.get("data", {})
+
+
+def is_synthetic(cell: Cell) -> bool:
+    """Say whether a cell's clips are drawn, or will be."""
+    return draws_its_clips(cell) or ("_target_" in cell.config.get("data", {}) and data_of(cell).synthetic)

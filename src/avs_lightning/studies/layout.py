@@ -133,7 +133,8 @@ class Layout:
             results: a row a cell and seed; columns: the axes, "seed", "state", and scores as fractions.
 
         Returns:
-            The same rows; columns: the axes (text), "seed", "state", "score" (scaled as shown; NaN where not done).
+            The same rows; columns: the axes (text), "seed", "state", "score" (scaled as shown; NaN where not done),
+            "encoder" ("" where it is not known).
 
         Raises:
             UserError: two rows are of the same cell and seed.
@@ -142,6 +143,8 @@ class Layout:
         measured = results.get(self.results_column, pd.Series(float("nan"), index=results.index))
         scores["score"] = pd.to_numeric(measured).to_numpy(dtype=float) * self.unit.scale
         scores.loc[scores["state"].astype(str) != "done", "score"] = float("nan")
+        encoders = results.get("encoder", pd.Series("", index=results.index))
+        scores["encoder"] = encoders.fillna("").astype(str).to_numpy()
         if (again := scores.duplicated([*self.axes, "seed"])).any():
             row = scores[again].iloc[0]
             raise UserError(

@@ -40,7 +40,8 @@ def results_of(plan: Plan, runs: Path) -> pd.DataFrame:
 
     Returns:
         A column for each axis, then seed, state, note (why it failed), folder, signature, the scores of the true sound
-        as fractions (`miou_reference`, ...), and those of each other sound as `<sound>/<score>`.
+        as fractions (`miou_reference`, ...), and those of each other sound as `<sound>/<score>`; `synthetic`, whether
+        the clips were drawn (None where the run does not say), and the `encoder` that was trained.
     """
     states, rows = states_in(plan, runs), []
     for cell in plan.cells:
@@ -50,6 +51,8 @@ def results_of(plan: Plan, runs: Path) -> pd.DataFrame:
         row: dict[str, Any] = {**cell.parameters, "seed": cell.seed, "state": states[cell.signature]}
         row |= {"name": cell.name, "note": failure_of(folder), "folder": folder, "signature": cell.signature}
         metrics = (read_metrics(folder) or {}) if row["state"] == "done" else {}
+        if metrics:
+            row |= {"synthetic": metrics.get("synthetic"), "encoder": _encoder(folder)}
         for sound, scores in (metrics.get("scores") or {}).items():
             row |= {name if sound == "true" else f"{sound}/{name}": value for name, value in scores.items()}
         rows.append(row)
@@ -94,6 +97,13 @@ def _clip_settings(folder: Path) -> Iterator[tuple[str, Any]]:
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
         data = yaml.load((folder / "config.yaml").read_text(), yaml.CSafeLoader)["data"]
         yield from (item for item in _flat(data) if item[0] not in NOT_ASKED)
+
+
+def _encoder(folder: Path) -> str:
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+        network = yaml.load((folder / "config.yaml").read_text(), yaml.CSafeLoader)["method"]["network"]
+        return str(network["encoder"])
+    return ""
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.reporting.console import console
-from avs_lightning.studies.cell_data import check_same_data
+from avs_lightning.studies.cell_data import check_same_data, is_synthetic
 from avs_lightning.studies.cells import STORE, Cell
 from avs_lightning.studies.cells_table import cells_table
 from avs_lightning.studies.composing import Compose, Request, compose_cells
@@ -169,7 +169,7 @@ class Session:
         """Return what the study's folder is to remember."""
         study = self.study
         title, question = (study.title, study.question) if study else (f"Sweep {self.name}", "")
-        synthetic = any("synthetic" in cell.config.get("data", {}) for cell in self.cells)
+        synthetic = any(map(is_synthetic, self.cells))
         table = (
             {"layout": study.table, "axes": {axis: list(values) for axis, values in study.axes.items()}}
             if study

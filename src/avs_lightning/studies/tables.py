@@ -40,6 +40,7 @@ class CellScore:
         std: the sample standard deviation (n - 1); None below two.
         paper: the published number; None where there is none, and always for synthetic clips.
         state: "done", "2 of 3 seeds", or why there is no score.
+        encoders: that were trained, as their runs name them.
     """
 
     values: Mapping[str, str]
@@ -49,6 +50,7 @@ class CellScore:
     std: float | None
     paper: float | None
     state: str
+    encoders: tuple[str, ...] = ()
 
     @property
     def difference(self) -> float | None:
@@ -108,6 +110,8 @@ class StudyTable:
                 "score": layout.unit.title,
                 "protocol": "" if layout.score == "fpr" else layout.protocol,
             }
+            said["clips"] = "synthetic" if self.synthetic else "real"
+            said["encoder"] = "; ".join(cell.encoders)
             facts = {key: self.facts.get(key, "") for key in ("data", "fingerprint", "code")}
             rows.append({**row, **beside, **said, **facts, **cell.values})
         table = pd.DataFrame(rows)
@@ -131,7 +135,8 @@ def build_table(
             "failed", "blocked"), and the scores as fractions ("miou_reference", ..., "false_positive_rate").
         layout: of the table.
         published: the table to compare with, as `published_table` returns it, or None.
-        synthetic: of drawn clips; then no published number comes near the table, nor where `facts` name such data.
+        synthetic: of drawn clips; then no published number comes near the table, nor where a result is not known to be
+            of real ones ("synthetic" in `results`).
         facts: shown below. Known: "data", "fingerprint" and "code", several separated by ";" (a fingerprint may follow
             its data set's name; a code version counts up to its first comma), "seeds", "date", "machine".
         title: above the table.
@@ -139,7 +144,9 @@ def build_table(
     Raises:
         UserError: two results are of the same cell and seed.
     """
-    synthetic = synthetic or any(name.strip().startswith("synthetic") for name in facts.get("data", "").split(";"))
+    if "synthetic" in results:
+        known = results.loc[results["state"].astype(str) == "done", "synthetic"]
+        synthetic = synthetic or not all(value is False for value in known.tolist())
     beside = None if synthetic else published
     scores = layout.scores(results)
     cells = tuple(
@@ -160,7 +167,9 @@ def _cell(values: dict[str, str], seeds: pd.DataFrame, layout: Layout, published
         state = next((shown for name, shown in STATES.items() if name in present), ", ".join(sorted(present)))
     paper = None if published is None else published_score(published, layout.score, layout.spellings(values))
     mean = float(scored.mean()) if n else None
-    return CellScore(values, planned, n, mean, float(scored.std(ddof=1)) if n > 1 else None, paper, state)
+    std = float(scored.std(ddof=1)) if n > 1 else None
+    encoders = tuple(dict.fromkeys(name for name in seeds["encoder"] if name))
+    return CellScore(values, planned, n, mean, std, paper, state, encoders)
 
 
 def _grid(table: StudyTable) -> Grid:

@@ -121,9 +121,10 @@ def asked_probes(cfg: DictConfig) -> dict[str, Probe]:
 
 
 def provenance(folder: RunFolder, datamodule: Any) -> dict[str, Any]:
-    """Return what metrics.json says about where its numbers come from: data set and code."""
+    """Return what metrics.json says about where its numbers come from: data set, drawn or not, and code."""
     code = json.loads(folder.environment.read_text())["code"]  # as it was at the start: sources may have been edited
-    return {"fingerprint": dataset_fingerprint(datamodule), "code": code}
+    synthetic = bool(getattr(datamodule, "synthetic", False))
+    return {"fingerprint": dataset_fingerprint(datamodule), "synthetic": synthetic, "code": code}
 
 
 def tested_clips(method: SegmentationMethod, datamodule: Any, split: str) -> dict[str, int]:
