@@ -83,22 +83,23 @@ class Recorder(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
-def fit(root: Path, folder: Path, epochs: int, resume: Path | None = None) -> list[list[int]]:
+def fit(root: Path, folder: Path, epochs: int, workers: int, resume: Path | None = None) -> list[list[int]]:
     trainer = pl.Trainer(
         max_epochs=epochs, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
         default_root_dir=folder, enable_checkpointing=False,
     )  # fmt: skip
-    trainer.fit(recorder := Recorder(), datamodule=data(root), ckpt_path=resume)
+    trainer.fit(recorder := Recorder(), datamodule=data(root, workers=workers), ckpt_path=resume)
     trainer.save_checkpoint(folder / f"{epochs}.ckpt")
     return recorder.seen
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_resumed_run_sees_what_an_uninterrupted_one_sees(root: Path, tmp_path: Path) -> None:
-    whole = fit(root, tmp_path, 4)
-    first = fit(root, tmp_path, 2)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_resumed_run_sees_what_an_uninterrupted_one_sees(root: Path, tmp_path: Path, workers: int) -> None:
+    whole = fit(root, tmp_path, 4, workers=0)
+    first = fit(root, tmp_path, 2, workers)
     assert first == whole[:2]
-    assert fit(root, tmp_path, 4, resume=tmp_path / "2.ckpt") == whole[2:]
+    assert fit(root, tmp_path, 4, workers, resume=tmp_path / "2.ckpt") == whole[2:]
     assert len(set(map(tuple, whole))) == 4
 
 

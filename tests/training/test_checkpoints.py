@@ -82,7 +82,7 @@ def test_more_steps_are_those_of_a_longer_run(
 
 def test_the_best_checkpoint_holds_the_weights_that_were_scored(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
     run, scored = tmp_path / "run", tmp_path / "eval"
-    within = ["+trainer.val_check_interval=2", "trainer.check_val_every_n_epoch=null", "method.optimizer.lr=0.05"]
+    within = ["+trainer.val_check_interval=2", "trainer.check_val_every_n_epoch=null", "trainer.max_epochs=3"]
     ended = avs("train", *tiny, *FIRST, *within, "test=false", f"paths.output_dir={run}")
     assert ended.code == 0, ended.err
     options = ["callbacks.pictures.clips=0", "probes=null", "split=val", f"paths.output_dir={scored}"]
@@ -90,6 +90,8 @@ def test_the_best_checkpoint_holds_the_weights_that_were_scored(avs: Callable, t
     best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
     assert results(scored)["scores"]["true"]["miou_frame"] == results(run)["best"]["val_miou_frame"]
     assert best["avs_val_miou_frame"] == results(run)["best"]["val_miou_frame"]
+    last = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    assert ("avs_val_miou_frame" in last) == (last["global_step"] % 2 == 0)  # else no validation has scored its weights
 
 
 @pytest.mark.parametrize("limit", ["trainer.max_steps=2", "trainer.check_val_every_n_epoch=9", "trainer.max_epochs=0"])

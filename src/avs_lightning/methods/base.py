@@ -41,6 +41,7 @@ class SegmentationMethod(pl.LightningModule):
         self.val_scores = SegmentationScores()
         self.test_scores = nn.ModuleDict()
         self.clip_scores: dict[str, ClipScores] = {}
+        self._val_miou: float | None = None  # of the present weights
         self.set_test_sets(["test"])
 
     @abstractmethod
@@ -100,6 +101,7 @@ class SegmentationMethod(pl.LightningModule):
         return {"loss": loss, "shown": shown}
 
     def on_train_batch_end(self, outputs: Any, batch: ClipBatch, batch_idx: int) -> None:
+        self._val_miou = None  # of the weights before this batch
         # Here Lightning waits for the device anyway: it reads the bar's values.
         shown: dict[str, Tensor] = outputs["shown"]
         if not torch.isfinite(shown["loss"]):
@@ -115,6 +117,7 @@ class SegmentationMethod(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         _, values = self._log_scores("val", self.val_scores)
+        self._val_miou = values["miou_frame"].item()
         self.log("mIoU", values["miou_frame"], prog_bar=True, logger=False)
 
     def test_step(self, batch: ClipBatch, batch_index: int, dataloader_idx: int = 0) -> None:
@@ -129,8 +132,8 @@ class SegmentationMethod(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["avs_method"] = type(self).__name__
-        if (reached := self.trainer.callback_metrics.get("val/miou_frame")) is not None:
-            checkpoint["avs_val_miou_frame"] = reached.item()
+        if self._val_miou is not None:
+            checkpoint["avs_val_miou_frame"] = self._val_miou
         if (datamodule := self.trainer.datamodule) is not None:  # type: ignore[attr-defined]
             data = type(datamodule)
             checkpoint["avs_datamodule"] = f"{data.__module__}.{data.__qualname__}"
