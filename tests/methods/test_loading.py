@@ -154,5 +154,5 @@ def test_a_released_checkpoint_becomes_a_method(tmp_path: Path) -> None:
 def test_an_empty_file(tmp_path: Path) -> None:
     file = tmp_path / "empty.ckpt"
     file.touch()
-    with pytest.raises(UserError, match=f"{file} cannot be read as a checkpoint .*best.ckpt and last.ckpt"):
+    with pytest.raises(UserError, match=f"{file} cannot be read as a checkpoint.*best.ckpt and last.ckpt"):
         read_checkpoint(file)

@@ -4,6 +4,7 @@ It takes hours for all: `pytest -s -m slow tests/training/test_resume_moments.py
 line that it prints names the seed of its moments; MOMENTS and MOMENTS_SEED in the environment choose others.
 """
 
+import importlib.util
 import multiprocessing
 import os
 import random
@@ -131,6 +132,7 @@ def _work(log: Path, arguments: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.argv = ["avs"]
+    sys.modules["__main__"].__spec__ = importlib.util.find_spec("avs_lightning.cli.__main__")  # for the second process
     from avs_lightning.cli import main
 
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
