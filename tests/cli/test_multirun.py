@@ -27,7 +27,7 @@ def test_each_cell_has_its_folder_its_log_and_its_results(swept) -> None:
         typed = ["avs", *swept.command, "paths.runs_dir=runs"]
         assert json.loads((folder / "environment.json").read_text())["command"] == typed  # the sweep's, as it was given
         config = yaml.safe_load((folder / "config.yaml").read_text())
-        assert config["fusion"]["label"] == label
+        assert config["fusion"]["stages"] == ([4] if label == "stage4" else [])
         assert config["paths"]["output_dir"] == str(folder)
 
 

@@ -244,3 +244,12 @@ def test_a_cell_is_started_in_run_mode(tmp_path: Path) -> None:
     assert run_command(tmp_path, "train")[1:] == ["-m", "avs_lightning.cli", "train", f"resume={tmp_path}"]
     command = run_command(tmp_path, "eval")
     assert command[3:] == ["eval", "--run-folder", str(tmp_path)]
+
+
+def test_what_a_loaders_process_met_is_the_reason() -> None:
+    text = """[rank0]: RuntimeError: Caught RuntimeError in DataLoader worker process 0.
+[rank0]: Original Traceback (most recent call last):
+[rank0]:   File "x.py", line 1, in y
+[rank0]: OSError: the disk is gone
+"""
+    assert reason_in(text, 1) == "exit code 1: [rank0]: OSError: the disk is gone"

@@ -174,7 +174,8 @@ def run_command(folder: Path, command: str) -> list[str]:
 def reason_in(text: str, code: int | None) -> str:
     """Find in a run's output why it ended: the message for its user, else the first error, else the last line.
 
-    Of several processes the one that fails first tells the reason; the others then fail for want of it.
+    Of several processes the one that fails first tells the reason; the others then fail for want of it. A loader's
+    process hands its error on: what it was stands below.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     marks = [i for i, line in enumerate(lines) if line.startswith("avs: error")]
@@ -187,7 +188,8 @@ def reason_in(text: str, code: int | None) -> str:
         ended = f"killed by signal {signal.Signals(-code).name}{hint}"
     else:
         ended = f"exit code {code}"
-    told = next((line for line in lines if ERROR.match(line)), lines[-1] if lines else "")
+    errors = (line for line in lines if ERROR.match(line) and "in DataLoader worker process" not in line)
+    told = next(errors, lines[-1] if lines else "")
     return f"{ended}: {told}" if told else ended
 
 
