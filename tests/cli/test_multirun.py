@@ -185,6 +185,7 @@ def test_checkpoints_are_evaluated_as_cells(avs: Callable, copied, scores_in: Ca
         (["hydra/launcher=basic"], "choose launcher=local, launcher=parallel or launcher=slurm instead"),
         (["hydra/launcher=submitit_local"], "choose launcher=local, launcher=parallel or launcher=slurm instead"),
         (["hydra/launcher=joblib"], "choose launcher=local, launcher=parallel or launcher=slurm instead"),
+        (["--cfg", "job"], "--cfg with -m: a sweep has a configuration for each cell"),
         (["hydra/sweeper=optuna"], "there is no hydra/sweeper=optuna here"),
         (["paths.output_dir=X"], "paths.runs_dir=FOLDER"),
         (["method.optimizer.lr=0.1,-1"], "method.optimizer.lr=-1"),

@@ -57,6 +57,7 @@ def run(
     several = is_multirun(argv)
     refuse_other_launchers(argv, command)
     if several:
+        refuse_information(argv, command)
         refuse_for_all_cells(argv, command)
     set_up_hydra(argv)
     folder, words = without_run_folder(prepare(argv))
@@ -130,6 +131,19 @@ def refuse_folders_of_each_rank(argv: Sequence[str]) -> None:
         raise UserError(
             f"this is one of {ranks} processes of torchrun or srun, and each would make a run folder of its own: give "
             "all the same one, paths.output_dir=FOLDER"
+        )
+
+
+def refuse_information(argv: Sequence[str], command: str) -> None:
+    """What Hydra prints of a configuration is of one: a sweep has several.
+
+    Raises:
+        UserError: the configuration of a sweep is to be printed.
+    """
+    if shown := [word for word in argv if word in ("--cfg", "-c", "--info", "-i")]:
+        raise UserError(
+            f"{shown[0]} with -m: a sweep has a configuration for each cell; without -m and with one value each, "
+            f"avs {command} {shown[0]} prints one, and --dry-run lists the cells"
         )
 
 
