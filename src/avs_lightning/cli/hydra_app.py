@@ -29,6 +29,7 @@ from avs_lightning.cli.trust import check_targets, trust_targets
 from avs_lightning.cli.values import check_values, near_setting
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.studies.processes import FROM_RUN_FOLDER
+from avs_lightning.training.named_folders import name_folders_from_the_root
 
 CONFIG_MODULE = "avs_lightning.conf"
 
@@ -75,6 +76,7 @@ def run(
             trust_targets(cfg)
             OmegaConf.resolve(cfg)
             cfg.paths.output_dir = str(Path(cfg.paths.output_dir).resolve())
+            name_folders_from_the_root(cfg)
             # Lightning starts the other processes of a run by this command line: they read the run's configuration.
             sys.argv = [called[0], command, FROM_RUN_FOLDER, cfg.paths.output_dir]
             task(cfg)

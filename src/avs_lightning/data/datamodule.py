@@ -92,9 +92,14 @@ class AVSDataModule(pl.LightningDataModule):
         """
         return {split: len(self.dataset(split)) for split in SPLITS}
 
-    def check(self) -> None:
-        """Read the metadata, so that a wrong root or CSV is told before anything costs time."""
-        self.setup("fit")
+    def check(self, *splits: str) -> None:
+        """Read the metadata, so that a wrong root or CSV is told before anything costs time.
+
+        Args:
+            splits: that have to be there; by default those that training needs.
+        """
+        for split in splits or ("train", "val"):
+            self.dataset(split)
 
     def setup(self, stage: str | None = None) -> None:
         """Read the CSV; a missing data root shows here, before anything is trained."""

@@ -47,8 +47,14 @@ def load_log_mel_pickle(path: str | Path) -> Tensor:
     if not path.is_file():
         raise UserError(f"log-mel pickle missing: {path}")
     cure = "copy it again from the data set, or put the wav in its place and set data.audio=wav"
+    data = path.read_bytes()
+    if _is_torch_file(data):
+        raise UserError(
+            f"{path} was written by torch.save, and the data set's files by pickle.dump: write it again by "
+            f"`pickle.dump(torch.load(FILE, weights_only=True), open(NEW, 'wb'))`, or {cure}"
+        )
     try:
-        tensor = _TensorUnpickler(path.read_bytes()).load()
+        tensor = _TensorUnpickler(data).load()
     except _Refused as error:
         raise UserError(f"{path} was refused, nothing in it was executed: {error}; {cure}") from error
     # Damaged bytes can raise almost anything inside the unpickler (EOFError, KeyError, struct.error, ...).
@@ -130,6 +136,16 @@ class _LegacyPickle(_Unpickler):
         if kind != "storage" or not isinstance(dtype, torch.dtype) or view is not None:
             raise _Refused("its storage is not a plain one")
         return dtype, key
+
+
+def _is_torch_file(data: bytes) -> bool:
+    """Whether `torch.save` wrote it: as a zip archive, or before 1.6 with a magic number as its first pickle."""
+    if data.startswith(b"PK"):
+        return True
+    try:
+        return bool(_LegacyPickle(io.BytesIO(data)).load() == _LEGACY_MAGIC)
+    except Exception:  # of any kind where the bytes are no such pickle
+        return False
 
 
 def _rebuild_tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any) -> Tensor:

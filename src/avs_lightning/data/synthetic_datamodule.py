@@ -28,7 +28,7 @@ class SyntheticDataModule(AVSDataModule):
         """True, before the set is written too."""
         return True
 
-    def check(self) -> None:
+    def check(self, *splits: str) -> None:
         """Nothing: the set may have yet to be written."""
 
     def clip_counts(self) -> dict[str, int]:

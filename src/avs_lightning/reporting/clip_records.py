@@ -45,33 +45,38 @@ class ClipRecords(Callback):
         dataset = (loaders[0] if isinstance(loaders, list) else loaders).dataset
         scores = next(iter(pl_module.clip_scores.values()))
         write_clip_scores(self.folder / "clips.csv", dataset, scores)
-        folder = self.folder / "clips"
-        shutil.rmtree(folder, ignore_errors=True)
+        folder, part = self.folder / "clips", self.folder / "clips.part"
+        for earlier in (folder, part):
+            shutil.rmtree(earlier, ignore_errors=True)
         if not self.count:
             return
-        folder.mkdir()
+        part.mkdir()
         entries = []
         with trainer.precision_plugin.forward_context():
             for number, (row, why) in enumerate(choose_clips(scores, self.count).items()):
                 entry = {"id": "", "category": "", "why": why, **_figures(scores, row)}
                 clip = dataset[int(scores.indices[row])]
-                entries.append(entry | write_clip(folder, f"{number:02d}_{why}", clip, pl_module))
-        (folder / "index.json").write_text(json.dumps(entries, indent=1) + "\n")
+                entries.append(entry | write_clip(part, f"{number:02d}_{why}", clip, pl_module))
+        (part / "index.json").write_text(json.dumps(entries, indent=1) + "\n")
+        part.replace(folder)  # whole, or not there
 
 
 def write_clip_scores(path: Path, dataset: Any, scores: ClipScores) -> None:
     """Write a row a clip: id, category, sounding_seconds, `FIGURES`, miou_second_*; empty where there is none.
 
+    The file is whole or not there.
     In a second that does not sound, miou_second_* is the share of rightly dark pixels.
     """
     seconds = [f"miou_second_{second + 1}" for second in range(scores.seconds.shape[1])]
-    with path.open("w", newline="") as file:
+    part = path.with_name(f"{path.name}.part")
+    with part.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["id", "category", "sounding_seconds", *FIGURES, *seconds])
         for row, index in enumerate(scores.indices.tolist()):
             clip, figures = dataset.clips[index], _figures(scores, row)
             values = [*figures.values(), *(_number(value) for value in scores.seconds[row])]
             table.writerow([clip.id, clip.category, int(scores.sounding[row].sum()), *values])
+    part.replace(path)
 
 
 def choose_clips(scores: ClipScores, count: int) -> dict[int, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hydra.utils import instantiate
 
@@ -12,6 +13,7 @@ from avs_lightning.data.fingerprint import dataset_fingerprint
 from avs_lightning.errors import UserError
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.plan import State, read_metrics, state_of
+from avs_lightning.studies.results import NOT_ASKED
 
 SHOWN = 8
 
@@ -28,7 +30,7 @@ def check_same_data(cells: Sequence[Cell]) -> None:
     groups: dict[str, list[Cell]] = {}
     for cell in cells:
         if "_target_" in cell.config.get("data", {}) and not draws_its_clips(cell):
-            groups.setdefault(json.dumps(cell.config["data"], sort_keys=True), []).append(cell)
+            groups.setdefault(_clips_of(cell.config["data"]), []).append(cell)
     other: dict[str, list[str]] = {}
     missing: dict[str, UserError] = {}
     for group in groups.values():
@@ -57,6 +59,12 @@ def check_same_data(cells: Sequence[Cell]) -> None:
             "mixed: name the former data set (data.root=FOLDER), or keep the results on the new one apart "
             "(paths.runs_dir=FOLDER), or delete these folders to have the cells trained anew"
         )
+
+
+def _clips_of(data: Mapping[str, Any]) -> str:
+    """Return what names the clips that data settings mean, so that cells on the same ones look at them once."""
+    decisive = {key: value for key, value in data.items() if key == "root" or key not in NOT_ASKED}
+    return json.dumps(decisive, sort_keys=True)
 
 
 def data_of(cell: Cell) -> AVSDataModule:

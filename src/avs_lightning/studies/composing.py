@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from avs_lightning.errors import UserError
 from avs_lightning.studies.cells import STORE, Cell, build_cell
+from avs_lightning.training.named_folders import name_folders_from_the_root
 
 SINGLE_SOURCE = {"ms3": "s4", "synthetic_ms3": "synthetic_s4"}
 """The data of the S4 cell ("pretrained on Single-source") by the data of the cell that starts from it."""
@@ -91,6 +92,7 @@ def _cell(
     config.paths.output_dir = ""  # the cell's folder follows from all the rest
     if parent:
         config.init.checkpoint = ""
+    name_folders_from_the_root(config)
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     dashboard = plain["logger"].get("wandb")
     if dashboard:

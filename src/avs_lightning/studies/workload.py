@@ -9,7 +9,6 @@ from functools import cache
 
 from hydra.utils import instantiate
 
-from avs_lightning.data.metadata import SPLITS
 from avs_lightning.data.probes import probe_names
 from avs_lightning.studies.cells import Cell
 
@@ -91,14 +90,7 @@ def clip_counts(cell: Cell) -> dict[str, int]:
 
 @cache
 def _clip_counts(settings: str) -> tuple[tuple[str, int], ...]:
-    data = json.loads(settings)
-    if "synthetic" in data:
-        counts = {split: int(data["synthetic"]["clips"].get(split, 0)) for split in SPLITS}
-    else:
-        module = instantiate(data, _convert_="all")
-        counts = {split: len(module.dataset(split)) for split in SPLITS}
-    limit = data.get("limit")
-    return tuple((split, min(count, limit) if limit else count) for split, count in counts.items())
+    return tuple(instantiate(json.loads(settings), _convert_="all").clip_counts().items())
 
 
 def _limited(batches: int, limit: float | None) -> int:

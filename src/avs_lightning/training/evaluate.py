@@ -44,12 +44,13 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if is_first_process():
         folder.check_free()
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    datamodule = instantiate(cfg.data, _convert_="all")
+    datamodule.check(cfg.split)
     audio_encoder: Any = OmegaConf.to_container(cfg.audio_encoder, resolve=True)
     content = read_checkpoint(cfg.checkpoint)
     method = rebuild(content, cfg.checkpoint, audio_encoder, cfg.fusion)
     note_fusion(cfg, method, is_released(content))
     del content
-    datamodule = instantiate(cfg.data, _convert_="all")
     if is_first_process():
         console.print(network_table(method, cfg.data.image_size))
     with ExitStack() as stack:
