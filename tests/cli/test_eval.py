@@ -48,6 +48,17 @@ def test_overrides_come_after_what_the_checkpoint_says(
     assert json.loads((tmp_path / "val" / "metrics.json").read_text())["split"] == "val"
 
 
+def test_a_wrong_root_is_told_before_weights_are_read_or_a_folder_is_made(
+    avs: Callable, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("avs_lightning.training.evaluate.read_checkpoint", lambda file: pytest.fail("read"))
+    checkpoint = f"checkpoint={tiny_run}/checkpoints/best.ckpt"
+    ended = avs("eval", checkpoint, *PLAIN, f"data.root={tmp_path}/nowhere", f"paths.output_dir={tmp_path}/eval")
+    assert ended.code == 1
+    assert "nowhere" in ended.err
+    assert not (tmp_path / "eval").exists()
+
+
 def test_pictures_of_the_split_that_is_tested(avs: Callable, tiny_run: Path, tmp_path: Path) -> None:
     drawn = ["callbacks.pictures.clips=2", "split=val"]
     checkpoint = f"checkpoint={tiny_run}/checkpoints/best.ckpt"

@@ -1,5 +1,6 @@
 """`avs study`: studies by their names, through the real command."""
 
+import csv
 import json
 import re
 from collections.abc import Callable
@@ -182,6 +183,37 @@ def test_a_study_from_its_first_run_to_its_table(avs: Callable, here: Path, tiny
     refused(avs("study", "table", "mine", "--output", "runs"), "runs cannot be written")
 
 
+def test_drawn_clips_named_as_the_real_ones_stand_beside_no_published_number(avs: Callable, here: Path) -> None:
+    assert (
+        avs(
+            "data",
+            "make",
+            "drawn",
+            *["--train", "2", "--val", "1", "--test", "2", "--size", "32", "--no-videos", "--workers", "1"],
+        ).code
+        == 0
+    )
+    (here / "drawn" / "Multi-sources" / "synthetic.json").unlink()  # as in a copy: the frames say it too
+    chosen = ["setting=ms3", "backbone=resnet50", "stages=stage4", "data.root=drawn", "data.image_size=32"]
+    small = ["encoder=test_resnet", "encoder.weights=none", "audio_encoder=small", "decoder.channels=8", "probes=none"]
+    small += ["trainer.max_epochs=1", "trainer.accelerator=cpu", "data.workers=0", "callbacks.pictures.clips=0"]
+    ended = avs("study", "run", "table_a1", *chosen, *small)
+    assert ended.code == 0, ended.err
+    (metrics,) = [json.loads(path.read_text()) for path in (here / "runs/cells").glob("*/metrics.json")]
+    assert metrics["synthetic"] is True
+    shown = [ended.out, avs("study", "table", "table_a1", "--format", "latex").out]
+    shown += [(here / "runs/studies/table_a1" / name).read_text() for name in ("table.md", "table.csv", "report.html")]
+    for text in shown:
+        assert "48.20" not in text  # the paper's, of this cell
+        assert "difference" not in text.partition("</style>")[2 if "<html" in text else 0].partition("<script")[0]
+    rows = list(csv.DictReader(shown[3].splitlines()))
+    assert [(row["clips"], row["encoder"]) for row in rows] == [("synthetic", "test_resnet")]
+
+    frame = next((here / "drawn").rglob("visual_frames/*/*_3.png"))
+    frame.write_bytes(next((here / "drawn").rglob("visual_frames/*/*_1.png")).read_bytes())
+    refused(avs("study", "run", "table_a1", *chosen, *small), "1 of 1 cells were trained on another data set")
+
+
 def test_a_synthetic_study_never_shows_the_papers_numbers(avs: Callable, here: Path) -> None:
     from avs_lightning.studies.plan import Plan, PlannedCell
     from avs_lightning.studies.study import read_study
@@ -191,7 +223,7 @@ def test_a_synthetic_study_never_shows_the_papers_numbers(avs: Callable, here: P
         cells = []
         for number, point in enumerate(study.points()):
             (here / "runs" / "cells" / f"{data}{number}").mkdir(parents=True)
-            scores = {"data": "x", "scores": {"true": {"miou_reference": 0.4321}}}
+            scores = {"data": "x", "synthetic": data != "real", "scores": {"true": {"miou_reference": 0.4321}}}
             (here / "runs" / "cells" / f"{data}{number}" / "metrics.json").write_text(json.dumps(scores))
             cells.append(PlannedCell("", point.parameters, point.seed, str(number), f"{data}{number}"))
         table = {"layout": study.table, "axes": {axis: list(values) for axis, values in study.axes.items()}}

@@ -158,6 +158,24 @@ def test_synthetic_clips_are_written_on_first_use(avs: Callable, tiny: list[str]
     assert max(written) < (tmp_path / "first" / "metrics.json").stat().st_mtime_ns
 
 
+def test_a_relative_data_root_means_the_same_folder_from_anywhere(
+    avs: Callable, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    drawn = ["data=synthetic_ms3", "data.root=clips", "data.synthetic.clips={train: 2, val: 1, test: 1}"]
+    ended = avs("train", *tiny, *drawn, *SHORT, "probes=none", "paths.output_dir=run")
+    assert ended.code == 0, ended.err
+    run = tmp_path / "here" / "run"
+    assert yaml.safe_load((run / "config.yaml").read_text())["data"]["root"] == str(tmp_path / "here" / "clips")
+    (run / "metrics.json").unlink()
+    monkeypatch.chdir(tmp_path / "there")
+    assert avs("train", f"resume={run}").code == 0
+    assert avs("eval", f"checkpoint={run}/checkpoints/best.ckpt", "probes=none", "paths.output_dir=eval").code == 0
+    assert {path.name for path in Path.cwd().iterdir()} == {"eval"}
+
+
 def test_a_dry_run_writes_nothing(
     avs: Callable, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 import soundfile
 import torch
 
-from avs_lightning.data.audio import read_wav
+from avs_lightning.data.audio import Sound, read_wav
 from avs_lightning.errors import UserError
 
 
@@ -85,3 +86,55 @@ def test_bad_files_are_named(tmp_path: Path, write, message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
         read_wav(path)
     assert str(path) in str(error.value)
+
+
+def _zero_rate(path: Path) -> None:
+    soundfile.write(path, tone(16_000, 5), 16_000)
+    data = bytearray(path.read_bytes())
+    data[24:28] = bytes(4)
+    path.write_bytes(bytes(data))
+
+
+def _huge_rate(path: Path) -> None:
+    soundfile.write(path, tone(16_000, 5), 16_000)
+    data = bytearray(path.read_bytes())
+    data[24:28] = (2**31 - 1).to_bytes(4, "little")
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("write", [_zero_rate, _huge_rate])
+def test_a_rate_that_no_sound_has_is_refused(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    write(tmp_path / "clip.wav")
+    with pytest.raises(UserError, match=r"clip\.wav"):
+        read_wav(tmp_path / "clip.wav")
+
+
+@pytest.mark.parametrize(
+    "subtype, error",
+    [("PCM_U8", 0.01), ("PCM_16", 1e-4), ("PCM_24", 1e-6), ("PCM_32", 1e-6), ("FLOAT", 0), ("DOUBLE", 0),
+     ("ALAW", 0.03), ("ULAW", 0.03)],
+)  # fmt: skip
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_every_width_and_number_of_channels_is_read(tmp_path: Path, subtype: str, error: float, channels: int) -> None:
+    samples = tone(16_000, 5)
+    soundfile.write(tmp_path / "a.wav", np.stack([samples] * channels, axis=1), 16_000, subtype=subtype)
+    torch.testing.assert_close(read_wav(tmp_path / "a.wav"), torch.from_numpy(samples), rtol=0, atol=error + 1e-7)
+
+
+def test_a_header_that_promises_more_than_there_is_gives_what_there_is(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", tone(16_000, 5), 16_000)
+    (tmp_path / "a.wav").write_bytes((tmp_path / "a.wav").read_bytes()[: 44 + 2 * 32_000])
+    assert read_wav(tmp_path / "a.wav").shape == (32_000,)
+    assert Sound.read(tmp_path / "a.wav", 5).seconds == 2
+
+
+def test_channels_that_cancel_are_told_from_silence(tmp_path: Path) -> None:
+    def cancels(left: np.ndarray, right: np.ndarray) -> bool:
+        soundfile.write(tmp_path / "a.wav", np.stack([left, right], axis=1), 16_000)
+        return Sound.read(tmp_path / "a.wav", 5).cancels
+
+    sound = tone(16_000, 5)
+    assert cancels(sound, -sound)
+    assert not cancels(sound, sound)
+    assert not cancels(sound, 0 * sound)
+    assert not cancels(0 * sound, 0 * sound)

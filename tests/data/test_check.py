@@ -58,6 +58,10 @@ DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "wav rate": ("audio_wav/val/*.wav", lambda path: soundfile.write(path, _noise(5, 44_100), 44_100)),
     "wav channels": ("audio_wav/val/*.wav", lambda path: soundfile.write(path, _noise(10).reshape(-1, 2), 16_000)),
     "wav length": ("audio_wav/val/*.wav", lambda path: soundfile.write(path, _noise(3), 16_000)),
+    "wav cancels": (
+        "audio_wav/val/*.wav",
+        lambda path: soundfile.write(path, np.stack([_noise(), -_noise()], axis=1), 16_000),
+    ),
     "wav silent": ("audio_wav/val/*.wav", lambda path: soundfile.write(path, 0 * _noise(), 16_000)),
     "wav unreadable: NaN": (
         "audio_wav/val/*.wav",

@@ -141,6 +141,18 @@ def test_sounds_of_any_length_rate_and_channels_are_read(tmp_path: Path, officia
     assert clip.log_mel.isfinite().all()
 
 
+def test_a_wav_without_its_last_patch_repeats_the_one_before(tmp_path: Path, official_s4: Write) -> None:
+    root = official_s4(tmp_path)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 72_000)  # 4.5 s; the fifth patch needs 4.815 s
+    soundfile.write(only(root, "audio_wav/val/*/*.wav"), noise, 16_000, subtype="FLOAT")
+    clip = SingleSourceDataset(root, "val", SIZE)[0]
+    assert torch.equal(clip.log_mel[4], clip.log_mel[3])
+    torch.testing.assert_close(clip.log_mel[:4], log_mel(torch.from_numpy(noise).float(), 16_000, 4))
+    assert clip.waveform is not None
+    assert clip.waveform.shape == (80_000,)
+    assert not clip.waveform[72_000:].any()
+
+
 def test_partition_by_source_reads_each_file_where_the_official_split_put_it(
     tmp_path: Path, official_ms3: Write
 ) -> None:

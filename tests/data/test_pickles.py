@@ -223,6 +223,13 @@ def test_damaged_files_give_a_tensor_or_a_clear_error(tmp_path: Path) -> None:
     assert errors > 50
 
 
+@pytest.mark.parametrize("new", [True, False], ids=["zip", "before zip"])
+def test_a_file_of_torch_save_is_named_as_one_with_the_cure(tmp_path: Path, new: bool) -> None:
+    torch.save(torch.zeros(5, 1, 96, 64), tmp_path / "a.pkl", _use_new_zipfile_serialization=new)
+    with pytest.raises(UserError, match=r"a\.pkl was written by torch\.save.*pickle\.dump\(torch\.load"):
+        load_log_mel_pickle(tmp_path / "a.pkl")
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="log-mel pickle missing"):
         load_log_mel_pickle(tmp_path / "a.pkl")

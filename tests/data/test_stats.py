@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from avs_lightning.data.stats import clip_counts, counts_table, metadata_files
+from avs_lightning.data.synthetic import write_dataset
 from avs_lightning.errors import UserError
 
 Write = Callable[..., Path]
@@ -61,6 +62,11 @@ def test_folder_with_two_data_sets_lists_them(tmp_path: Path, official_s4: Write
     assert [path.name for path in metadata_files(root)] == ["s4_meta_data.csv", "ms3_meta_data.csv"]
     with pytest.raises(UserError, match=r"holds several data sets: name one of .*s4_meta_data\.csv, .*ms3_meta_data"):
         clip_counts(root)
+
+
+def test_drawn_clips_are_not_called_avsbench(tmp_path: Path) -> None:
+    write_dataset(tmp_path, "s4", {"train": 1}, size=32, videos=False, workers=1, progress=False)
+    assert clip_counts(tmp_path).attrs["title"].startswith("Synthetic S4: 1 clips")
 
 
 def test_nothing_to_count(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_training_steps(cell: Callable[..., Cell], trainer: dict[str, Any], step
 def test_clips_are_counted_as_they_lie_or_as_they_will_be_drawn(cell: Callable[..., Cell]) -> None:
     assert clip_counts(cell()) == {"train": 5, "val": 3, "test": 3}
     assert clip_counts(cell(data={"limit": 2})) == {"train": 2, "val": 2, "test": 2}
-    drawn = {"root": "nowhere", "synthetic": {"clips": {"train": 7, "test": 1}}}
+    drawn = {"_target_": "avs_lightning.data.SyntheticDataModule", "synthetic": {"clips": {"train": 7, "test": 1}}}
     assert clip_counts(cell(data=drawn)) == {"train": 7, "val": 0, "test": 1}
 
 

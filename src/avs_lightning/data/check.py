@@ -158,7 +158,7 @@ def _check_wav(clip: ClipRow, path: Path, seconds: float) -> Iterator[Problem]:
     channels = sound.samples.shape[1]
     if sound.rate != RATE:
         yield Problem("wav rate", clip.id, path, f"{sound.rate:,} Hz, expected {RATE:,}; training resamples it")
-    if channels != 1:
+    if channels != 1 and not sound.cancels:
         yield Problem("wav channels", clip.id, path, f"{channels}, expected 1; training averages them")
     if not sound.samples.any():
         yield Problem("wav silent", clip.id, path, "every sample is 0")
