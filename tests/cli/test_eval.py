@@ -39,13 +39,15 @@ def test_overrides_come_after_what_the_checkpoint_says(
     avs: Callable, tiny_run: Path, tmp_path: Path, scores_in: Callable
 ) -> None:
     checkpoint = f"checkpoint={tiny_run}/checkpoints/last.ckpt"
-    for name, overrides in {"all": [], "one": ["data.limit=1", "probes=none"], "val": ["split=val"]}.items():
+    others = {split: [f"split={split}"] for split in ("train", "val")}
+    for name, overrides in {"all": [], "one": ["data.limit=1", "probes=none"], **others}.items():
         ended = avs("eval", checkpoint, *PLAIN, *overrides, f"paths.output_dir={tmp_path}/{name}")
         assert ended.code == 0, ended.err
     everything, one = scores_in(tmp_path / "all")["true"], scores_in(tmp_path / "one")["true"]
     assert everything["fscore_dataset"] != one["fscore_dataset"]
-    assert scores_in(tmp_path / "val")["true"] != everything
-    assert json.loads((tmp_path / "val" / "metrics.json").read_text())["split"] == "val"
+    for split in others:
+        assert scores_in(tmp_path / split)["true"] != everything
+        assert json.loads((tmp_path / split / "metrics.json").read_text())["split"] == split
 
 
 def test_a_wrong_root_is_told_before_weights_are_read_or_a_folder_is_made(

@@ -39,7 +39,7 @@ class SegmentationMethod(pl.LightningModule):
         super().__init__()
         self.optimizer_options = dict(optimizer)
         self.val_scores = SegmentationScores()
-        self.test_scores = nn.ModuleDict()
+        self.test_scores: dict[str, SegmentationScores] = {}
         self.clip_scores: dict[str, ClipScores] = {}
         self._val_miou: float | None = None  # of the present weights
         self.set_test_sets(["test"])
@@ -73,7 +73,8 @@ class SegmentationMethod(pl.LightningModule):
 
     def set_test_sets(self, names: list[str]) -> None:
         """Name the test dataloaders that are to come."""
-        self.test_scores = nn.ModuleDict({name: SegmentationScores() for name in names})
+        self.test_scores = {name: SegmentationScores() for name in names}
+        self._test_scores = nn.ModuleList(self.test_scores.values())  # a ModuleDict has no place for "train"
         self.clip_scores = {}
 
     def idle_parameters(self, batch: ClipBatch) -> list[str]:
@@ -122,12 +123,10 @@ class SegmentationMethod(pl.LightningModule):
 
     def test_step(self, batch: ClipBatch, batch_index: int, dataloader_idx: int = 0) -> None:
         scores = list(self.test_scores.values())[dataloader_idx]
-        assert isinstance(scores, SegmentationScores)
         scores.update(self(batch).logits, batch.masks, batch.labelled, batch.indices)
 
     def on_test_epoch_end(self) -> None:
         for name, scores in self.test_scores.items():
-            assert isinstance(scores, SegmentationScores)
             self.clip_scores[name], _ = self._log_scores(name, scores)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
