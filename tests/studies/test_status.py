@@ -11,7 +11,7 @@ from rich.console import Console
 from avs_lightning.errors import UserError
 from avs_lightning.studies.plan import Plan, PlannedCell
 from avs_lightning.studies.reports import report_on
-from avs_lightning.studies.status import status_table, study_table, written
+from avs_lightning.studies.status import status_of, study_table, written
 from avs_lightning.studies.study import narrowed, read_study
 from avs_lightning.training.run_folder import RunFolder
 
@@ -58,19 +58,28 @@ def leave(folder: Path, state: str, synthetic: bool | None = None) -> None:
 def shown(what: Any) -> str:
     console = Console(width=220)
     with console.capture() as capture:
-        console.print(what)
+        for part in what if isinstance(what, tuple) else [what]:
+            console.print("\n".join(part) if isinstance(part, list) else part, soft_wrap=isinstance(part, list))
     return capture.get()
 
 
 def test_the_status_of_every_cell(planned: Callable[..., Path]) -> None:
     folder = planned(done=2, cut=1, failed=1, resumed=1)
-    text = shown(status_table(folder))
+    text = shown(status_of(folder))
     assert "table_a1-synthetic: 28 cells, 23 new, 2 done, 2 resumed, 1 failed" in text
     assert text.count("43.21") == 2
-    assert "failed: out of memory" in text
+    assert "failed, s4 resnet50 stage4: out of memory" in text
+    assert all(line in text.splitlines() for line in (f"  c-{number}" for number in range(28)))
     assert "resumed, metrics.json is damaged: the next run tests it again" in text
-    assert "protocol reference" in text
+    assert "Protocol reference@4" in text
     assert "with a=b" in text
+
+
+def test_the_status_has_the_score_of_the_studys_table(planned: Callable[..., Path]) -> None:
+    folder = planned("scope", "synthetic", done=1)
+    layout = json.loads((folder / "plan.json").read_text())["table"]["layout"]
+    text = shown(status_of(folder))
+    assert f"Protocol {layout['protocol']}" in text
 
 
 def test_a_running_cell_says_how_far_it_is(planned: Callable[..., Path]) -> None:
@@ -78,13 +87,13 @@ def test_a_running_cell_says_how_far_it_is(planned: Callable[..., Path]) -> None
     cell = folder.parents[1] / "cells" / "c-0"
     (cell / "progress.json").write_text('{"fraction": 0.25, "phase": "train", "epoch": 1, "epochs": 4}')
     with RunFolder(cell).locked():
-        assert "running, 25% (train)" in shown(status_table(folder))
+        assert "running, 25% (train)" in shown(status_of(folder))
 
 
 def test_cells_that_were_removed_by_hand_are_new(planned: Callable[..., Path]) -> None:
     folder = planned(done=28)
     (folder.parents[1] / "cells").rename(folder.parents[1] / "aside")
-    assert "28 cells, 28 new" in shown(status_table(folder))
+    assert "28 cells, 28 new" in shown(status_of(folder))
     assert study_table(folder).to_markdown().count("– not run") == 28
     assert report_on([folder], folder / "report.html").is_file()
 
@@ -126,14 +135,14 @@ def test_a_sweep_has_a_row_a_cell(tmp_path: Path) -> None:
         folder = tmp_path / "runs" / "studies" / f"sweep{len(kept)}"
         Plan(folder.name, "Sweep", "", False, [], kept).save(folder)
         assert study_table(folder).to_csv().count("not run") == len(kept)
-        assert "new" in shown(status_table(folder))
+        assert "new" in shown(status_of(folder))
         assert report_on([folder], folder / "report.html").is_file()
 
 
 def test_a_damaged_plan(planned: Callable[..., Path]) -> None:
     folder = planned()
     (folder / "plan.json").write_text('{"study": ')
-    for ask in (status_table, study_table, lambda folder: report_on([folder], folder / "report.html")):
+    for ask in (status_of, study_table, lambda folder: report_on([folder], folder / "report.html")):
         with pytest.raises(UserError, match=r"plan\.json is damaged"):
             ask(folder)
 

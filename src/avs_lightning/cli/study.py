@@ -99,9 +99,11 @@ def status(argv: list[str]) -> int:
     """Print how far each cell of a study is."""
     name, arguments = named(argv, "status")
     from avs_lightning.reporting.console import console
-    from avs_lightning.studies.status import status_table
+    from avs_lightning.studies.status import status_of
 
-    console.print(status_table(study_folder(name, arguments)))
+    table, lines = status_of(study_folder(name, arguments))
+    console.print(table)
+    console.print("\n".join(lines), soft_wrap=True)
     return 0
 
 

@@ -164,6 +164,7 @@ class Session:
             written(self.folder / f"table.{suffix}", table, kind)
         report = report_on([self.folder], self.folder / "report.html")
         console.print(f"Table: {self.folder / 'table.md'}\nReport: {report}", soft_wrap=True)
+        console.print(f"Again, with other runs beside it: avs report {self.name}", soft_wrap=True)
 
     def plan(self) -> Plan:
         """Return what the study's folder is to remember."""
@@ -222,7 +223,10 @@ def failures(session: Session, outcome: Outcome) -> UserError | None:
         return None
     names = {cell.signature: cell.name or cell.folder.name for cell in session.everything}
     lines = [f"{len(outcome.failed)} of {len(names)} cells failed:"]
-    lines += [f"  {names[signature]}: {why}" for signature, why in outcome.failed.items()]
+    reasons: dict[str, list[str]] = {}
+    for signature, why in outcome.failed.items():
+        reasons.setdefault(why, []).append(names[signature])
+    lines += [f"  {', '.join(alike)}: {why}" for why, alike in reasons.items()]
     if outcome.blocked:
         lines.append(
             f"{len(outcome.blocked)} of {len(names)} cells are blocked, since what they start from has failed:"

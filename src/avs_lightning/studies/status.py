@@ -7,7 +7,10 @@ from pathlib import Path
 
 from rich.table import Table
 
+from avs_lightning.data.sounds import OWN
 from avs_lightning.errors import UserError
+from avs_lightning.metrics.names import protocol_label
+from avs_lightning.studies.cells import STORE
 from avs_lightning.studies.layout import Layout
 from avs_lightning.studies.plan import Plan, failure_of, is_damaged, read_metrics
 from avs_lightning.studies.published import published_table
@@ -29,46 +32,62 @@ def study_table(folder: Path) -> StudyTable:
         UserError: the folder holds no study, or its plan is damaged.
     """
     plan = Plan.load(folder)
-    results, facts = results_of(plan, runs_of(folder)), facts_of(plan, runs_of(folder))
+    results, facts, layout = results_of(plan, runs_of(folder)), facts_of(plan, runs_of(folder)), layout_of(plan, folder)
     if plan.table:
-        layout = Layout.parse(plan.table["layout"], tuple(plan.table["axes"]), f"{folder / 'plan.json'}")
         facts |= {"overrides": " ".join(plan.overrides)} if plan.overrides else {}
     else:
-        axes = list(dict.fromkeys(key for cell in plan.cells if cell.in_table for key in cell.parameters))
-        results = results.assign(cell="the only one") if not axes else results
-        layout = Layout(rows=tuple(axes or ["cell"]), columns=())
+        results = results.assign(cell="the only one") if layout.rows == ("cell",) else results
         results[list(layout.rows)] = results[list(layout.rows)].fillna("")
     published = published_table(layout.published) if layout.published else None
     return build_table(results, layout, published, synthetic=plan.synthetic, facts=facts, title=plan.title)
 
 
-def status_table(folder: Path) -> Table:
-    """Lay out how far each cell of a study is.
+def layout_of(plan: Plan, folder: Path) -> Layout:
+    """Return the layout of a study's table, or that of a sweep: a row a cell.
+
+    Raises:
+        UserError: the plan is damaged.
+    """
+    if plan.table:
+        return Layout.parse(plan.table["layout"], tuple(plan.table["axes"]), f"{folder / 'plan.json'}")
+    axes = dict.fromkeys(key for cell in plan.cells if cell.in_table for key in cell.parameters)
+    return Layout(rows=tuple(axes) or ("cell",), columns=())
+
+
+def status_of(folder: Path) -> tuple[Table, list[str]]:
+    """Lay out how far each cell of a study is, with the score of the study's own table.
+
+    Returns:
+        A table that fits 80 columns, and the lines below it, which are to be copied and so not folded.
 
     Raises:
         UserError: the folder holds no study, or its plan is damaged.
     """
     plan, runs = Plan.load(folder), runs_of(folder)
-    states = states_in(plan, runs)
-    told = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).most_common())
-    table = Table(title=f"{plan.study}: {len(plan.cells)} cells, {told}", title_style="bold", header_style="bold")
-    for column in ("cell", "seed", "state", "mIoU %", "run folder"):
-        table.add_column(column, overflow="fold", justify="right" if "%" in column else "left")
+    states, layout = states_in(plan, runs), layout_of(plan, folder)
+    counts = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).most_common())
+    table = Table(title=f"{plan.study}: {len(plan.cells)} cells, {counts}", title_style="bold", header_style="bold")
+    for column in ("cell", "seed", "state", layout.unit.title):
+        table.add_column(column, overflow="fold", justify="right" if column == layout.unit.title else "left")
+    reasons: dict[str, list[str]] = {}
     for cell in plan.cells:
         state, folder_of_cell = states[cell.signature], cell_folder(cell, runs)
         scores = (read_metrics(folder_of_cell) or {}).get("scores") or {}
-        score = scores.get("true", {}).get("miou_reference")
+        score = scores.get(OWN, {}).get(layout.results_column)
+        if state == "failed":
+            reasons.setdefault(failure_of(folder_of_cell), []).append(cell.name)
         table.add_row(
             cell.name + ("" if cell.in_table else " (others start from it)"),
             str(cell.seed),
             state + _detail(folder_of_cell, state),
-            "" if score is None else f"{100 * score:.2f}",
-            cell.folder,
+            "" if score is None else layout.unit.text(layout.unit.scale * score),
         )
-    table.caption = f"protocol reference; planned {plan.planned}" + (
-        f" with {' '.join(plan.overrides)}" if plan.overrides else ""
+    protocol = "" if layout.score == "fpr" else f"Protocol {protocol_label(layout.protocol)}; "
+    lines = [f"failed, {', '.join(names)}: {why}" for why, names in reasons.items()]
+    lines.append(
+        " ".join([f"{protocol}planned {plan.planned}", *(["with", *plan.overrides] if plan.overrides else [])])
     )
-    return table
+    return table, [*lines, f"Run folders, in {runs / STORE}:", *(f"  {cell.folder}" for cell in plan.cells)]
 
 
 def written(path: Path, table: StudyTable, kind: str) -> Path:
@@ -88,8 +107,6 @@ def written(path: Path, table: StudyTable, kind: str) -> Path:
 
 
 def _detail(folder: Path, state: str) -> str:
-    if state == "failed":
-        return f": {failure_of(folder)}"
     if is_damaged(folder):
         return ", metrics.json is damaged: the next run tests it again"
     progress = read_progress(folder)

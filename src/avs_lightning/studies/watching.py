@@ -10,9 +10,12 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
+from avs_lightning.data.sounds import OWN
+from avs_lightning.metrics.names import score_label, score_text
 from avs_lightning.reporting.console import console, spoken
+from avs_lightning.reporting.verdict import SCORE
 from avs_lightning.studies.cells import Cell
-from avs_lightning.studies.plan import State
+from avs_lightning.studies.plan import State, read_metrics
 from avs_lightning.studies.run import Watcher
 from avs_lightning.training.progress import read_progress
 
@@ -60,7 +63,7 @@ class Lines(Watcher):
         if begun is None and state == State.DONE:
             return  # it was done before
         took = f" in {spoken(time.monotonic() - begun)}" if begun is not None else ""
-        _say(f"{state}{took} ({self.settled}/{self.total}): {_name(cell)}{f': {why}' if why else ''}")
+        _say(f"{state}{took} ({self.settled}/{self.total}): {_name(cell)}{f': {why}' if why else _score(cell, state)}")
 
     def stopping(self, running: Sequence[Cell]) -> None:
         _say(f"stopping {', '.join(map(_name, running))} (each leaves a checkpoint first)")
@@ -145,3 +148,9 @@ def _name(cell: Cell) -> str:
 
 def _say(text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _score(cell: Cell, state: State) -> str:
+    scores = (read_metrics(cell.folder) or {}).get("scores") or {}
+    miou = scores.get(OWN, {}).get(SCORE)
+    return f", {score_label(SCORE)} {score_text(SCORE, miou)}" if state == State.DONE and miou is not None else ""
