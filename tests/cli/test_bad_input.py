@@ -50,7 +50,7 @@ def refused(ended: object, *phrases: str) -> None:
         ("method.optimizer.scheduler=cosin", ["method.optimizer.scheduler=cosin", "did you mean cosine"]),
         ("probes=[mute]", ["there is no audio probe 'mute'", "did you mean muted"]),
         ("+probes=mute", ["there is no audio probe 'mute'", "did you mean muted"]),
-        ("probe_sounds=nosuch", ["probe_sounds=nosuch: there is no such folder"]),
+        ("probe_sounds=nosuch", ["probe_sounds=", "nosuch: there is no such folder"]),
         ("+data.foo=1", ["'data.foo'", "nothing reads it"]),
         ("+trainer.foo=1", ["'trainer.foo'", "nothing reads it"]),
         ("+trainer.callbacks=[]", ["trainer.callbacks cannot be set"]),
