@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+import avs_lightning
 from avs_lightning.checkpoints import to_reference
+from avs_lightning.data import collate_clips
 from avs_lightning.errors import UserError
 from avs_lightning.methods import AVSMethod
 from avs_lightning.methods.loading import load_entries, load_method, read_checkpoint, start_from, without_weights
@@ -156,3 +158,13 @@ def test_an_empty_file(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(UserError, match=f"{file} cannot be read as a checkpoint.*best.ckpt and last.ckpt"):
         read_checkpoint(file)
+
+
+def test_a_run_is_loaded_by_its_folder_and_predicts(tiny_run: Path, tiny_ms3: Path) -> None:
+    data = avs_lightning.data.AVSDataModule("ms3", tiny_ms3, image_size=32)
+    batch = collate_clips([data.dataset("test")[0]])
+    out = avs_lightning.load_method(tiny_run)(batch)
+    assert out.logits.shape == (1, 5, 1, 32, 32)
+    assert "logits=(1, 5, 1, 32, 32)" in repr(out)
+    assert "images=(1, 5, 3, 32, 32)" in repr(batch)
+    assert max(len(repr(out)), len(repr(batch))) < 600

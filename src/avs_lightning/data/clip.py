@@ -53,6 +53,12 @@ class ClipBatch:
     categories: list[str]
     indices: Tensor
 
+    def __repr__(self) -> str:
+        """Shapes and names: the values are millions."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        shown = {name: tuple(v.shape) if isinstance(v, Tensor) else v for name, v in values.items()}
+        return f"ClipBatch({', '.join(f'{name}={value}' for name, value in shown.items())})"
+
     def __len__(self) -> int:
         return self.images.shape[0]
 

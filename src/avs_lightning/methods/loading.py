@@ -43,10 +43,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 def load_method(
     path: str | Path, audio_encoder: Mapping[str, Any] | None = None, fusion: Mapping[str, Any] | None = None
 ) -> SegmentationMethod:
-    """Rebuild a method from a checkpoint, in evaluation mode.
+    """Rebuild a method from a checkpoint, in evaluation mode: `load_method(path)(batch).logits` of a `ClipBatch`.
 
     Args:
-        path: a checkpoint of this package, or one of the released code (ResNet-50 or PVT-v2, any TPAVI stages).
+        path: a checkpoint of this package, or one of the released code (ResNet-50 or PVT-v2, any TPAVI stages); or the
+            folder of a run, for its best checkpoint.
         audio_encoder: arguments of `build_audio_encoder` for a released checkpoint, which has none of its own.
         fusion: `audio` and `visual`, what TPAVI attends to, which a released checkpoint does not tell; None, and values
             that are None: its sound alone.
@@ -55,6 +56,8 @@ def load_method(
         UserError: the file is damaged, its entries are not those of the network it names, or `fusion` contradicts the
             checkpoint.
     """
+    path = Path(path)
+    path = path / "checkpoints" / "best.ckpt" if path.is_dir() else path
     return rebuild(read_checkpoint(path), path, audio_encoder, fusion)
 
 

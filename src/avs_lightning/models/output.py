@@ -18,3 +18,10 @@ class NetworkOutput:
     logits: Tensor
     features: list[Tensor] = field(default_factory=list)
     audio: list[Tensor | None] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """Shapes alone: the values are millions."""
+        features, audio = (
+            [None if x is None else tuple(x.shape) for x in part] for part in (self.features, self.audio)
+        )
+        return f"NetworkOutput(logits={tuple(self.logits.shape)}, features={features}, audio={audio})"
