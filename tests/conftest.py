@@ -73,6 +73,31 @@ def in_two_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
     return run
 
 
+@pytest.fixture(scope="session")
+def after_import() -> Callable[[str, str], str]:
+    """`after_import(name, code)` is a sitecustomize.py that runs `code` on a `module`, right after it was imported."""
+
+    def hook(name: str, code: str) -> str:
+        return f"""
+import importlib.abc, importlib.util, sys
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != {name!r}:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+        def exec_module(module):
+            load(module)
+            exec({code!r}, {{"module": module}})
+        spec.loader.exec_module = exec_module
+        return spec
+sys.meta_path.insert(0, Finder())
+"""
+
+    return hook
+
+
 # Small, and nothing of what users leave on switched off: bar, pictures, clips, false sounds, W&B, loader processes.
 TINY = [
     "data.image_size=32",

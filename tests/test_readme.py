@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -106,7 +107,7 @@ def failure(command: str, folder: Path, environment: dict[str, str] | None = Non
 
 
 @pytest.fixture(scope="module")
-def published_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def published_weights(tmp_path_factory: pytest.TempPathFactory, after_import: Callable) -> dict[str, str]:
     """The environment of a machine that has fetched the published weights; these are random ones under their names."""
     folder = tmp_path_factory.mktemp("weights")
     for name in ("resnet50.tv_in1k", "pvt_v2_b5.in1k"):
@@ -121,24 +122,7 @@ def published_weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
     torch.save(VGGish().state_dict(), vggish)
     with vggish.open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    (folder / "sitecustomize.py").write_text(OTHER_CHECKSUM.format(checksum=checksum))
+    hook = after_import("avs_lightning.models.audio_encoders", f"module.VGGISH_SHA256 = {checksum!r}")
+    (folder / "sitecustomize.py").write_text(hook)
     paths = {"HF_HOME": str(folder), "TORCH_HOME": str(folder / "torch"), "PYTHONPATH": str(folder)}
     return {**paths, "HF_HUB_OFFLINE": "1"}
-
-
-OTHER_CHECKSUM = """
-import importlib.abc, importlib.util, sys
-class Finder(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name != "avs_lightning.models.audio_encoders":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        load = spec.loader.exec_module
-        def exec_module(module):
-            load(module)
-            module.VGGISH_SHA256 = "{checksum}"
-        spec.loader.exec_module = exec_module
-        return spec
-sys.meta_path.insert(0, Finder())
-"""

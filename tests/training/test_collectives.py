@@ -12,7 +12,7 @@ import pytest
 import torch
 
 RECORDER = """
-import functools, importlib.abc, importlib.util, os, sys
+import functools, os
 
 NAMES = (
     "all_reduce", "all_gather", "all_gather_into_tensor", "all_gather_object", "barrier", "broadcast",
@@ -39,21 +39,8 @@ def recorded(name, function, world):
         return function(*args, **options)
     return call
 
-class Finder(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name != "torch.distributed.distributed_c10d":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        load = spec.loader.exec_module
-        def exec_module(module):
-            load(module)
-            for name in NAMES:
-                setattr(module, name, recorded(name, getattr(module, name), module))
-        spec.loader.exec_module = exec_module
-        return spec
-
-sys.meta_path.insert(0, Finder())
+for name in NAMES:
+    setattr(module, name, recorded(name, getattr(module, name), module))
 """
 FAILING = """
 import os
@@ -66,13 +53,14 @@ if os.environ.get("LOCAL_RANK") == "1":
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def pair(tmp_path: Path, after_import: Callable) -> Callable[..., subprocess.CompletedProcess[str]]:
     """`pair(name, *words, before="code")` runs `avs train` and records what each rank communicates in `name`/."""
 
     def run(name: str, *words: str, before: str = "") -> subprocess.CompletedProcess[str]:
         records = tmp_path / name
         records.mkdir()
-        (records / "sitecustomize.py").write_text(RECORDER + before)
+        hook = after_import("torch.distributed.distributed_c10d", RECORDER)
+        (records / "sitecustomize.py").write_text(hook + before)
         env = {**os.environ, "OMP_NUM_THREADS": "1", "RECORDS": str(records), "PYTHONPATH": str(records)}
         command = [sys.executable, "-m", "avs_lightning.cli", "train", *words]
         return subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
