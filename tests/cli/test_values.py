@@ -3,7 +3,6 @@
 import inspect
 import math
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,13 @@ import pytorch_lightning as pl
 from hydra import initialize_config_module
 from omegaconf import DictConfig, OmegaConf
 
-from avs_lightning.cli.hydra_app import CONFIG_MODULE, known_options, set_up_hydra
+from avs_lightning.cli.groups import CONFIG_MODULE, groups
+from avs_lightning.cli.hydra_app import set_up_hydra
 from avs_lightning.cli.settings import OWN_TRAINER, SETTINGS
 from avs_lightning.cli.sweep import compose
 from avs_lightning.cli.values import check_values, leaves, value_of
 from avs_lightning.errors import UserError
 
-GROUPS = [folder.name for folder in files(CONFIG_MODULE).iterdir() if folder.is_dir() and known_options(folder.name)]
 WRONG: list[Any] = [
     None, True, "", " ", "foo", "ünïcödé 音", "a[b]/c[red]", "a{b}", "x" * 10_000, "../..", "\0", 0, -1, -(2**40),
     2**63, 10**400, 0.5, -0.5, 1e308, float("nan"), float("inf"), -float("inf"), [], [None], ["foo", -1], {}, {"a": 1},
@@ -36,7 +35,7 @@ def hydra() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def configurations(hydra: None) -> list[tuple[str, DictConfig]]:
     """The defaults of both commands, and each option of each group, with the values that it has: checked."""
-    options = [(group, option) for group in GROUPS for option in known_options(group)]
+    options = [(group, option) for group, names in groups().items() for option in names]
     overrides = [[f"{group}={option}"] for group, option in options if option not in ("none", "eval", "default")]
     trained = [("train", composed("train", *given)) for given in [[], *overrides]]
     return [

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
-from typing import Any
 
-import yaml
-
+from avs_lightning.cli.groups import command_file, groups, groups_of
 from avs_lightning.cli.settings import SETTINGS
 from avs_lightning.errors import UserError
 
@@ -79,29 +77,9 @@ def candidates(words: Sequence[str], commands: Iterable[str]) -> list[str]:
     return [name for name in found if name.startswith(word)]
 
 
-def groups() -> dict[str, list[str]]:
-    """Return the options of each group."""
-    folders = sorted((entry for entry in files("avs_lightning.conf").iterdir() if entry.is_dir()), key=lambda f: f.name)
-    options = {
-        folder.name: sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
-        for folder in folders
-    }
-    return {group: names for group, names in options.items() if names}
-
-
-def groups_of(command: str) -> dict[str, list[str]]:
-    """Return the options of each group that a command has."""
-    own = [group for entry in _content(command)["defaults"] if isinstance(entry, dict) for group in entry]
-    return {group: names for group, names in groups().items() if group in own}
-
-
-def _content(command: str) -> Any:
-    return yaml.safe_load((files("avs_lightning.conf") / f"{command}.yaml").read_text(encoding="utf-8"))
-
-
 def _configured(command: str, word: str) -> Iterator[str]:
     """Yield `group=option`, `setting=value`, and up to the next dot what settings there are."""
-    options, content = groups_of(command), _content(command)
+    options, content = groups_of(command), command_file(command)
     key, equals, _ = word.partition("=")
     if equals:
         kind = SETTINGS.get(key)

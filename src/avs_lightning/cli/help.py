@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from importlib.resources import files
 
-import yaml
-
-from avs_lightning.cli.completion import groups_of
+from avs_lightning.cli.groups import command_file, groups_of
 
 
 def command_help(command: str) -> str:
     """Return the help of a command, in the width of the terminal."""
-    content = yaml.safe_load((files("avs_lightning.conf") / f"{command}.yaml").read_text(encoding="utf-8"))
+    content = command_file(command)
     width = max(40, shutil.get_terminal_size().columns - 1)
     lines = [*content["hydra"]["help"]["header"].splitlines(), "", "Groups, chosen by GROUP=OPTION:", ""]
     own = groups_of(command)

@@ -5,7 +5,6 @@ import re
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from avs_lightning.allocator import keep_freed_memory
+from avs_lightning.cli.groups import CONFIG_MODULE, group_files, groups
 from avs_lightning.cli.help import command_help
 from avs_lightning.cli.overrides import INFORMATION, given, readable, separated
 from avs_lightning.cli.stored import NAME, offer, without_run_folder
@@ -30,8 +30,6 @@ from avs_lightning.cli.values import check_values, near_setting
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.studies.processes import FROM_RUN_FOLDER
 from avs_lightning.training.named_folders import name_folders_from_the_root
-
-CONFIG_MODULE = "avs_lightning.conf"
 
 
 def run(
@@ -212,13 +210,13 @@ def explained(error: Exception, command: str) -> Exception:
 
 def offer_any_encoder(argv: Sequence[str]) -> None:
     """Let `encoder=<any timm backbone>` name a configuration, with the settings of one that has a file."""
-    folder = files(CONFIG_MODULE) / "encoder"
+    encoders = group_files()["encoder"]
     for argument in argv:
         match = re.fullmatch(r"encoder=([\w.,-]+)", argument)
         for name in match[1].split(",") if match else []:
-            if not (folder / f"{name}.yaml").is_file():
-                like = folder / ("pvt_v2_b5.yaml" if name.startswith("pvt_v2") else "resnet50.yaml")
-                node = {**yaml.safe_load(like.read_text()), "name": name}
+            if name not in encoders:
+                like = encoders["pvt_v2_b5" if name.startswith("pvt_v2") else "resnet50"]
+                node = {**yaml.safe_load(like.read_text(encoding="utf-8")), "name": name}
                 ConfigStore.instance().store(group="encoder", name=name, node=node)
 
 
@@ -234,7 +232,7 @@ def explain(error: Exception, command: str) -> str:
                 f"there is no {group[1]}={group[2]} here: install the plugin of Hydra that brings it, or go without: "
                 f"avs {command} -m KEY=A,B runs every combination (launcher=local, parallel or slurm)"
             )
-        options = known_options(group[1])
+        options = groups().get(group[1], [])
         close = near_matches(group[2], options)
         return f"there is no {group[1]}={group[2]}; {group[1]} is one of {', '.join(options)}{close}"
     if missing := re.search(r"Missing mandatory value: (\S+)", text):
@@ -248,9 +246,3 @@ def explain(error: Exception, command: str) -> str:
     if there := re.search(r"An item is already at '([^']+)'", text):
         return f"{there[1]} is there already: give {there[1]}=..., without the plus"
     return text
-
-
-def known_options(group: str) -> list[str]:
-    """Return the configurations of a group."""
-    folder = files(CONFIG_MODULE) / group
-    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir()) if folder.is_dir() else []

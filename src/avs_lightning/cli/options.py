@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from avs_lightning.cli.groups import CONFIG_MODULE, group_files
 from avs_lightning.errors import UserError, near_matches
 
 USAGE = """avs options: what can be set, and what it means
@@ -57,11 +58,9 @@ def main(argv: list[str]) -> int:
 
 def read_options() -> list[Option]:
     """Read every configuration file of the package, the commands' first."""
-    folder = files("avs_lightning.conf")
+    folder = files(CONFIG_MODULE)
     options = [_read("", folder / f"{command}.yaml", command) for command in COMMANDS]
-    for group in sorted(item.name for item in folder.iterdir() if item.is_dir()):
-        names = sorted(file.name for file in (folder / group).iterdir() if file.name.endswith(".yaml"))
-        options += [_read(group, folder / group / name, name.removesuffix(".yaml")) for name in names]
+    options += [_read(group, file, name) for group, named in group_files().items() for name, file in named.items()]
     return options
 
 

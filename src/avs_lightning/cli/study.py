@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avs_lightning.cli.completion import groups
+from avs_lightning.cli.groups import CONFIG_MODULE, groups
 from avs_lightning.cli.settings import SETTINGS
 from avs_lightning.errors import UserError, near_matches
 
@@ -67,7 +67,7 @@ def run(argv: list[str]) -> int:
     name, arguments = named([text for text in argv if text != "--dry-run"], "run")
     from hydra import initialize_config_module
 
-    from avs_lightning.cli.hydra_app import CONFIG_MODULE, explained, set_up_hydra
+    from avs_lightning.cli.hydra_app import explained, set_up_hydra
     from avs_lightning.cli.overrides import readable
     from avs_lightning.cli.sweep import compose, refuse_several_drivers
     from avs_lightning.studies.composing import Request

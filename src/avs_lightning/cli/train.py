@@ -1,13 +1,14 @@
 """`avs train`."""
 
 import re
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+import yaml
+from omegaconf import DictConfig
 
-from avs_lightning.cli.hydra_app import CONFIG_MODULE, run
+from avs_lightning.cli.groups import group_files, groups
+from avs_lightning.cli.hydra_app import run
 from avs_lightning.cli.overrides import given, written
 from avs_lightning.errors import UserError
 from avs_lightning.studies.processes import FROM_RUN_FOLDER
@@ -51,7 +52,7 @@ def with_followers(argv: list[str]) -> list[str]:
 
     `recipe.max_epochs=3` brings `trainer.max_epochs=3`. What else follows from another setting cannot change any more.
     """
-    trainer: Any = OmegaConf.to_container(OmegaConf.load(str(files(CONFIG_MODULE) / "trainer" / "default.yaml")))
+    trainer: Any = yaml.safe_load(group_files()["trainer"]["default"].read_text(encoding="utf-8"))
     followers = {}
     for name, value in trainer.items():
         if source := re.fullmatch(r"\$\{(?:oc\.select:)?([\w.]+)(?:,.*)?\}", str(value)):
@@ -66,10 +67,9 @@ def refuse_groups(argv: list[str], folder: Path) -> None:
     Raises:
         UserError: a choice, as in encoder=resnet50.
     """
-    groups = {entry.name for entry in files(CONFIG_MODULE).iterdir() if entry.is_dir()}
     for argument in argv:
         name, _, value = argument.partition("=")
-        if name in groups and not value.startswith("{"):
+        if name in groups() and not value.startswith("{"):
             raise UserError(
                 f"{argument} with resume: the run in {folder} goes on with its own {name}; single settings can be "
                 f"given that cannot change its result, {name}.NAME=VALUE where it is one"

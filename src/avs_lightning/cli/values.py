@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any, cast
 
 import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from avs_lightning.cli.groups import group_files
 from avs_lightning.cli.kinds import Unfit
 from avs_lightning.cli.settings import OWN_TRAINER, SETTINGS
 from avs_lightning.errors import UserError, near_matches
@@ -99,10 +99,10 @@ def refuse_unread(key: str, cfg: DictConfig, plain: Mapping[str, Any], stored: M
 def packaged_keys() -> frozenset[str]:
     """Return the keys of every option of every group in `conf/`."""
     keys: set[str] = set()
-    for group in (entry for entry in files("avs_lightning.conf").iterdir() if entry.is_dir()):
-        for file in (entry for entry in group.iterdir() if entry.name.endswith(".yaml")):
+    for group, options in group_files().items():
+        for file in options.values():
             text = file.read_text(encoding="utf-8")
-            prefix = "" if "@package _global_" in text else f"{group.name}."
+            prefix = "" if "@package _global_" in text else f"{group}."
             keys |= {key for key, _ in leaves(yaml.safe_load(text) or {}, prefix)}
     return frozenset(keys)
 
