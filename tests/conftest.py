@@ -1,6 +1,7 @@
 """For every test that needs them: tiny data sets in the official layout, two processes, the reference's outputs."""
 
 import csv
+import hashlib
 import json
 import logging
 import os
@@ -96,6 +97,21 @@ sys.meta_path.insert(0, Finder())
 """
 
     return hook
+
+
+@pytest.fixture
+def published_vggish(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of the published VGGish, which has been fetched: here of a small network, with random weights."""
+    from avs_lightning.models import SmallAudioEncoder, audio_encoders
+
+    folder = tmp_path_factory.mktemp("torch")
+    file = folder / "hub" / "checkpoints" / Path(audio_encoders.VGGISH_URL).name
+    file.parent.mkdir(parents=True)
+    torch.save(SmallAudioEncoder().state_dict(), file)
+    monkeypatch.setenv("TORCH_HOME", str(folder))
+    monkeypatch.setitem(audio_encoders.AUDIO_ENCODERS, "vggish", SmallAudioEncoder)
+    monkeypatch.setattr(audio_encoders, "VGGISH_SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
+    return file
 
 
 # Small, and nothing of what users leave on switched off: bar, pictures, clips, false sounds, W&B, loader processes.

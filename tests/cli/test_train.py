@@ -275,3 +275,24 @@ def test_without_validation_there_is_no_best_checkpoint(avs: Callable, tiny: lis
     ended = avs("train", *tiny, *never, f"paths.output_dir={tmp_path}/run")
     assert ended.code == 1
     assert "trainer.limit_val_batches=0" in ended.err
+
+
+def test_checkpoints_name_the_published_audio_encoder(
+    avs: Callable, tiny: list[str], tmp_path: Path, published_vggish: Path
+) -> None:
+    run = tmp_path / "run"
+    training = [*tiny, "audio_encoder=vggish", "logger=csv", f"paths.output_dir={run}"]
+    assert avs("train", *training).code == 0
+    for name in ("best", "last"):
+        entries = torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+        assert not any(entry.startswith("audio_encoder.") for entry in entries)
+    first = json.loads((run / "metrics.json").read_text())
+    ended = avs("eval", f"checkpoint={run}/checkpoints/best.ckpt", "logger=csv", f"paths.output_dir={tmp_path}/eval")
+    assert ended.code == 0
+    assert json.loads((tmp_path / "eval" / "metrics.json").read_text())["scores"]["true"] == first["scores"]["true"]
+    assert avs("train", f"resume={run}", "trainer.max_epochs=3", "trainer.accelerator=cpu").code == 0
+    assert json.loads((run / "metrics.json").read_text())["epochs"] == 3
+    published_vggish.unlink()
+    ended = avs("eval", f"checkpoint={run}/checkpoints/best.ckpt", f"paths.output_dir={tmp_path}/again")
+    assert ended.code == 1
+    assert f"put it at {published_vggish}" in " ".join(ended.err.split())

@@ -9,6 +9,7 @@ from avs_lightning.data import ClipBatch
 from avs_lightning.errors import UserError
 from avs_lightning.losses import avm_audio, avm_cosine, avm_visual, mask_bce
 from avs_lightning.methods.base import SegmentationMethod
+from avs_lightning.methods.published import entries_hash
 from avs_lightning.models import AVS, NetworkOutput, build_audio_encoder
 
 AVM_LOSSES = ("audio", "visual", "cosine")
@@ -42,6 +43,8 @@ class AVSMethod(SegmentationMethod):
         self.save_hyperparameters()
         self.network = AVS(**network)
         self.audio_encoder = build_audio_encoder(**audio_encoder)
+        parts = self.published_parts(self.hparams)
+        self.published = {part: entries_hash(self.get_submodule(part).state_dict()) for part in parts}
         self.loss_options = dict(loss)
         if loss["avm"] not in AVM_LOSSES:
             raise UserError(f"method.loss.avm={loss['avm']} is unknown; it is one of {', '.join(AVM_LOSSES)}")
@@ -66,6 +69,11 @@ class AVSMethod(SegmentationMethod):
             )
         size = self.network.audio_channels, self.network.channels
         self.projections = nn.ModuleDict({str(stage): nn.Linear(*size) for stage in silent})
+
+    @classmethod
+    def published_parts(cls, hyper_parameters: Mapping[str, Any]) -> tuple[str, ...]:
+        options = hyper_parameters["audio_encoder"]
+        return ("audio_encoder",) if options.get("weights") == "vggish" and options.get("frozen", True) else ()
 
     def forward(self, batch: ClipBatch) -> NetworkOutput:
         audio = self.audio_encoder(batch.log_mel)

@@ -14,6 +14,7 @@ from torchmetrics import Metric
 from avs_lightning.data import ClipBatch
 from avs_lightning.errors import UserError
 from avs_lightning.methods.optimizers import build_optimizer
+from avs_lightning.methods.published import leave_out, whole_entries
 from avs_lightning.metrics import ClipScores, SegmentationScores
 from avs_lightning.metrics.per_clip import score_clips, score_seconds
 from avs_lightning.models import NetworkOutput
@@ -30,6 +31,8 @@ class SegmentationMethod(pl.LightningModule):
     Attributes:
         test_scores: by the name of each test dataloader, in order (`set_test_sets`); scores are logged under it.
         clip_scores: after a test, by the same names, the scores of each clip by itself.
+        published: by submodule, the hash of the published weights that it was built with and keeps frozen; checkpoints
+            name these instead of holding them.
         score_names: what each set of scores holds; a subclass that logs more in the validation adds its names.
     """
 
@@ -38,11 +41,17 @@ class SegmentationMethod(pl.LightningModule):
     def __init__(self, optimizer: Mapping[str, Any]):
         super().__init__()
         self.optimizer_options = dict(optimizer)
+        self.published: dict[str, str] = {}
         self.val_scores = SegmentationScores()
         self.test_scores: dict[str, SegmentationScores] = {}
         self.clip_scores: dict[str, ClipScores] = {}
         self._val_miou: float | None = None  # of the present weights
         self.set_test_sets(["test"])
+
+    @classmethod
+    def published_parts(cls, hyper_parameters: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the submodules that are built with published weights and stay frozen, by the method's arguments."""
+        return ()
 
     @abstractmethod
     def forward(self, batch: ClipBatch) -> NetworkOutput:
@@ -136,6 +145,10 @@ class SegmentationMethod(pl.LightningModule):
         if (datamodule := self.trainer.datamodule) is not None:  # type: ignore[attr-defined]
             data = type(datamodule)
             checkpoint["avs_datamodule"] = f"{data.__module__}.{data.__qualname__}"
+        leave_out(checkpoint, self.published)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["state_dict"] = whole_entries(checkpoint, self, self.published)
 
     def _log_scores(self, prefix: str, scores: SegmentationScores) -> tuple[ClipScores, dict[str, Tensor]]:
         indices, counts = scores.counts()  # the one gathering: what follows is the same in every process

@@ -1,6 +1,6 @@
 """Checkpoints to methods: ours rebuild themselves; a released one is told apart by its entries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from avs_lightning.checkpoints import ReferenceCheckpoint, describe_reference
 from avs_lightning.errors import UserError
 from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.methods.base import SegmentationMethod
+from avs_lightning.methods.published import KEY, whole_entries
 from avs_lightning.models.weights import what_is_wrong
 
 METHODS: dict[str, type[SegmentationMethod]] = {"AVSMethod": AVSMethod}
@@ -84,8 +85,12 @@ def rebuild(
                 f"fusion.{key}={str(value).lower()}: {path} carries its own network, which was trained with "
                 f"{str(trained[key]).lower()}; leave the setting out, it is for checkpoints of the released code"
             )
-    method = METHODS[kind](**without_weights(content["hyper_parameters"]))
-    load_entries(method, content["state_dict"], path)
+    try:
+        method = METHODS[kind](**without_weights(content["hyper_parameters"], content.get(KEY, ())))
+        entries = whole_entries(content, method, method.published)
+    except UserError as error:
+        raise UserError(f"{path} cannot be rebuilt: {error}") from error
+    load_entries(method, entries, path)
     return method.eval()
 
 
@@ -94,11 +99,11 @@ def is_released(content: Mapping[str, Any]) -> bool:
     return "hyper_parameters" not in content
 
 
-def without_weights(hyper_parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the hyper-parameters with no weights to fetch: the checkpoint holds them all."""
+def without_weights(hyper_parameters: Mapping[str, Any], published: Container[str] = ()) -> dict[str, Any]:
+    """Return the hyper-parameters with no weights to fetch but those that the checkpoint names as published."""
     plain = {key: dict(value) if isinstance(value, Mapping) else value for key, value in hyper_parameters.items()}
     for part in ("network", "audio_encoder"):
-        if part in plain:
+        if part in plain and part not in published:
             plain[part]["weights"] = "none"
     return plain
 
@@ -154,7 +159,8 @@ def start_from(method: SegmentationMethod, path: str | Path) -> Start:
     if released:
         entries = {f"network.{name}": value for name, value in _reference(path, content).entries.items()}
     else:
-        entries = content["state_dict"]
+        alike = content.get(KEY, {}).items() <= method.published.items()
+        entries = whole_entries(content, method, method.published) if alike else rebuild(content, path).state_dict()
     own = method.state_dict()
     taken = {name: value for name, value in entries.items() if name in own and own[name].shape == value.shape}
     needed = [name for name in own if name.startswith("network.encoder.")] or list(own)

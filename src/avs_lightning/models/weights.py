@@ -127,6 +127,6 @@ def _download(url: str, file: BinaryIO, name: str) -> str:
 
 def _cure(path: Path) -> str:
     return (
-        f"get the file by other means and put it at {path}, or name where it is (weights=FILE), "
+        f"get the file by other means and put it at {path}; a new training can also name where it is (weights=FILE) "
         "or start from random weights (weights=none)"
     )

@@ -104,7 +104,7 @@ def measured_pace(cell: Cell, slots: int, trial: Trial, slowdown: float) -> Pace
     """
     config, cores = cell.config, max(1, available_cores() // slots)
     cuda = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
-    method = build_method(OmegaConf.create(dict(config)), fresh=False)
+    method = build_method(OmegaConf.create(dict(config)), {})
     size, batch = int(config["data"]["image_size"]), int(config["data"]["batch_size"])
     threads = max(1, torch.get_num_threads() // slots)
     steps = network_steps(method, random_batch(batch, size), str(config["trainer"]["precision"]), cuda)
@@ -137,7 +137,9 @@ def run_bytes(method: SegmentationMethod, trial: Trial, work: Workload, config: 
 
     Pictures and clips grow with what is drawn and kept; all else is as in the trial.
     """
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in method.state_dict().values())
+    named = tuple(f"{part}." for part in method.published_parts(config["method"]))  # not stored, but named
+    entries = {name: tensor for name, tensor in method.state_dict().items() if not name.startswith(named)}
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in entries.values())
     moments = 2 * sum(p.numel() * p.element_size() for p in method.parameters() if p.requires_grad)
     files = dict(trial.files)
     drawn, kept = files.pop("pictures", 0) / CLIPS, files.pop("clips", 0) / CLIPS

@@ -18,7 +18,8 @@ from pytorch_lightning.callbacks import Callback
 from avs_lightning.data.probes import Probe
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
-from avs_lightning.methods.loading import Start, load_entries, read_checkpoint, start_from
+from avs_lightning.methods.loading import Start, load_entries, read_checkpoint, start_from, without_weights
+from avs_lightning.methods.published import KEY, whole_entries
 from avs_lightning.reporting.console import console, is_first_process, say
 from avs_lightning.reporting.tables import network_table
 from avs_lightning.training.checkpoints import BestCheckpoint, LastCheckpoint
@@ -57,8 +58,10 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule = build_datamodule(cfg)
     datamodule.check()
+    resume_from = folder.last if resuming and folder.last.exists() else None
+    checkpoint = read_checkpoint(resume_from) if resume_from else None
     with console.status("building the network (pretrained weights are fetched on first use)"):
-        method = build_method(cfg, fresh=not (resuming and folder.last.exists()))
+        method = build_method(cfg, checkpoint)
     check_monitor(cfg.callbacks.checkpoint.monitor, method)
     if is_first_process():
         console.print(network_table(method, cfg.data.image_size))
@@ -73,7 +76,10 @@ def train(cfg: DictConfig) -> dict[str, Any]:
         stack.enter_context(explained_stops(folder))
         loggers = stack.enter_context(run_loggers(cfg, folder))
         trainer = build_trainer(cfg, folder, loggers, method, test_sets=1 + len(probes) if cfg.test else 0)
-        result = _fit_and_test(cfg, folder, trainer, method, datamodule, probes)
+        if checkpoint:  # with our messages; Lightning reads it again for the optimiser and the loops
+            load_entries(method, whole_entries(checkpoint, method, method.published), folder.last)
+            del checkpoint
+        result = _fit_and_test(cfg, folder, trainer, method, datamodule, probes, resume_from)
         if trainer.is_global_zero:
             result |= provenance(folder, datamodule)
             folder.write_metrics(result)
@@ -125,16 +131,20 @@ def build_datamodule(cfg: DictConfig) -> Any:
     return datamodule
 
 
-def build_method(cfg: DictConfig, fresh: bool = True) -> SegmentationMethod:
-    """Build the method of `cfg.method`; `fresh` also loads pretrained weights and `init.checkpoint`."""
-    options = dict(cfg.method)
-    if not fresh:  # the run's own checkpoint holds every weight
-        options["network"] = {**cfg.method.network, "weights": "none"}
-        options["audio_encoder"] = {**cfg.audio_encoder, "weights": "none"}
+def build_method(cfg: DictConfig, checkpoint: Mapping[str, Any] | None = None) -> SegmentationMethod:
+    """Build the method of `cfg.method`, with pretrained weights and those of `init.checkpoint`.
+
+    Args:
+        cfg: the configuration of a run.
+        checkpoint: what the run goes on from, and takes its weights from instead; an empty one for weights as drawn.
+    """
+    options: Any = OmegaConf.to_container(cfg.method, resolve=True)
+    if checkpoint is not None:
+        options = without_weights(options, checkpoint.get(KEY, ()))
     method = instantiate(options, _convert_="all")
     if not isinstance(method, SegmentationMethod):
         raise UserError(f"method._target_={cfg.method.get('_target_')} is no SegmentationMethod")
-    if fresh and cfg.init.checkpoint is not None:
+    if checkpoint is None and cfg.init.checkpoint is not None:
         start = start_from(method, cfg.init.checkpoint)
         log.info("kept as built: %s; left out: %s", ", ".join(start.kept) or "none", ", ".join(start.left) or "none")
         if is_first_process():
@@ -178,10 +188,8 @@ def _fit_and_test(
     method: SegmentationMethod,
     datamodule: pl.LightningDataModule,
     probes: Mapping[str, Probe],
+    resume_from: Path | None,
 ) -> dict[str, Any]:
-    resume_from = folder.last if cfg.resume is not None and folder.last.exists() else None
-    if resume_from:  # with our messages; Lightning reads it again for the optimiser and the loops
-        load_entries(method, read_checkpoint(resume_from)["state_dict"], resume_from)
     trainer.fit(method, datamodule, ckpt_path=resume_from, weights_only=True)
     cost = callback(trainer, TrainingCost).summary(method)
     result: dict[str, Any] = {
@@ -200,7 +208,7 @@ def _fit_and_test(
         best = read_checkpoint(folder.best)
         result["best"] = {"epoch": best["epoch"] + 1, "val_miou_frame": best.get("avs_val_miou_frame")}
     if cfg.test:
-        load_entries(method, best["state_dict"], folder.best)
+        load_entries(method, whole_entries(best, method, method.published), folder.best)
         result["scores"] = test_scores(trainer, method, datamodule, "test", probes)
         result["clips"] = tested_clips(method, datamodule, "test")
         result["cost"] = callback(trainer, TrainingCost).summary(method)
