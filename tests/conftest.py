@@ -204,12 +204,16 @@ def scores_in() -> Callable[[Path], dict[str, dict[str, float]]]:
 
 
 @pytest.fixture
-def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A home without W&B's key; returns where its .netrc would be."""
+def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A home without W&B's key, as W&B finds it when it is first asked; gives where its .netrc would be."""
+    import wandb
+
     for name in [name for name in os.environ if name.startswith("WANDB_") or name == "NETRC"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path / ".netrc"
+    wandb.teardown()
+    yield tmp_path / ".netrc"
+    wandb.teardown()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ CANNOT_CHANGE_A_RESULT = {
     "paths.data_dir", "paths.runs_dir", "paths.output_dir",
     "launcher.name", "launcher.other_code",
     "logger.wandb.project", "logger.wandb.entity", "logger.wandb.group", "logger.wandb.name", "logger.wandb.job_type",
-    "logger.wandb.tags", "logger.wandb.notes", "logger.wandb.mode",
+    "logger.wandb.tags", "logger.wandb.notes", "logger.wandb.dir", "logger.wandb.mode", "logger.wandb.log_model",
     "callbacks.pictures.clips", "callbacks.pictures.every_n_epochs", "callbacks.clips.count",
     "data.root", "data.workers", "data.eval_batch_size",
     "trainer.accelerator", "trainer.strategy", "trainer.enable_progress_bar", "trainer.log_every_n_steps",

@@ -10,51 +10,64 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb
 from omegaconf import OmegaConf
 
 from avs_lightning.errors import UserError
 from avs_lightning.training.run_folder import RunFolder
-from avs_lightning.training.wandb_run import has_key, start_wandb, wandb_mode
+from avs_lightning.training.wandb_run import start_wandb, wandb_mode
+
+KEY = 40 * "0"
 
 
 def test_without_a_key_it_is_offline(no_key: Path) -> None:
-    assert not has_key()
     assert wandb_mode(None) == "offline"
+
+
+@pytest.mark.parametrize("server", [None, "http://localhost:8080", "https://wandb.example.org"])
+def test_who_has_logged_in_is_online(
+    no_key: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], server: str | None
+) -> None:
+    login = [sys.executable, "-m", "wandb", "login", "--no-verify", *([f"--host={server}"] if server else []), KEY]
+    subprocess.run(login, capture_output=True, check=True)
+    capfd.readouterr()
+    assert wandb_mode(None) == "online"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_key_for_another_server_is_none(no_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_key.write_text(f"machine elsewhere.org login user password {KEY}\n")
+    no_key.chmod(0o600)
+    assert wandb_mode(None) == "offline"
+    elsewhere = no_key.with_name("keys")
+    no_key.rename(elsewhere)
+    monkeypatch.setenv("NETRC", str(elsewhere))
+    monkeypatch.setenv("WANDB_BASE_URL", "https://elsewhere.org")
+    wandb.teardown()
+    assert wandb_mode(None) == "online"
 
 
 def test_a_key_in_the_environment(no_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
     assert wandb_mode(None) == "online"
-
-
-def test_a_key_in_netrc(no_key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    no_key.write_text("machine elsewhere.org login user password x\n")
-    no_key.chmod(0o600)
-    assert not has_key()
-    no_key.write_text("machine api.wandb.ai login user password x\n")
-    assert wandb_mode(None) == "online"
-    monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
-    assert wandb_mode(None) == "offline"
-    elsewhere = no_key.with_name("keys")
-    elsewhere.write_text("machine wandb.example.org login user password x\n")
-    monkeypatch.setenv("NETRC", str(elsewhere))
-    assert wandb_mode(None) == "online"
+    monkeypatch.setenv("WANDB_API_KEY", "short")
+    wandb.teardown()
+    with pytest.raises(UserError, match="WANDB_API_KEY"):
+        wandb_mode(None)
 
 
 def test_a_broken_netrc_is_no_key(no_key: Path) -> None:
     no_key.write_text("nonsense here\n")
-    assert not has_key()
+    assert wandb_mode(None) == "offline"
 
 
 def test_the_setting_is_stronger_than_the_environment_and_both_than_a_key(
     no_key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
     monkeypatch.setenv("WANDB_MODE", "disabled")
     assert wandb_mode(None) == "disabled"
     assert wandb_mode("offline") == "offline"
-    with pytest.raises(UserError, match="online, offline, disabled"):
-        wandb_mode("dryrun")
 
 
 @dataclass

@@ -30,6 +30,7 @@ from avs_lightning.cli.values import check_values, near_setting
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.studies.processes import FROM_RUN_FOLDER
 from avs_lightning.training.named_folders import name_folders_from_the_root
+from avs_lightning.training.wandb_variables import register_variables
 
 
 def run(
@@ -105,6 +106,7 @@ def set_up_hydra(argv: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed with their stack
     OmegaConf.register_new_resolver("run_suffix", lambda: secrets.token_hex(2), replace=True, use_cache=True)
     OmegaConf.register_new_resolver("stages_label", stages_label, replace=True)
+    register_variables()
     register_launcher()
     offer_any_encoder(argv)
     keep_freed_memory()
@@ -204,6 +206,11 @@ def explained(error: Exception, command: str) -> Exception:
             return cause
         return UserError(f"{place[1] if place else 'the configuration'} cannot be built: {cause or error}")
     if isinstance(error, (HydraException, OmegaConfBaseException)):
+        cause = error.__cause__ or error.__context__
+        while cause and not isinstance(cause, UserError):
+            cause = cause.__cause__ or cause.__context__
+        if isinstance(cause, UserError):  # of a resolver
+            return cause
         return UserError(explain(error, command))
     return error
 

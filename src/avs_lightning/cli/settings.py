@@ -174,7 +174,9 @@ RECORDS = {
     "logger.wandb.job_type": optional(TEXT),
     "logger.wandb.tags": optional(many(TEXT)),
     "logger.wandb.notes": optional(TEXT),
+    "logger.wandb.dir": optional(PATH),
     "logger.wandb.mode": optional(choice("online", "offline", "disabled")),
+    "logger.wandb.log_model": FLAG,
 }
 LAUNCHER = {
     "launcher.name": choice("local", "parallel", "slurm"),

@@ -100,7 +100,7 @@ def _cell(
         plain["logger"]["wandb"] = {
             **dashboard,
             "group": dashboard.get("group") or study,
-            "name": dashboard.get("name") or name or None,
+            "name": " ".join(filter(None, (dashboard.get("name"), name))) or None,  # cells are told apart by theirs
             "tags": [*(dashboard.get("tags") or []), *tags],
         }
     return build_cell(plain, runs / STORE, name, parameters, parent, command)

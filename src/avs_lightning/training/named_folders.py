@@ -4,7 +4,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from avs_lightning.data.layout import absolute_root
 
-FOLDERS = ("data.root", "probe_sounds")
+FOLDERS = ("data.root", "probe_sounds", "logger.wandb.dir")
 
 
 def name_folders_from_the_root(cfg: DictConfig) -> None:

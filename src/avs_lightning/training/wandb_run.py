@@ -1,14 +1,13 @@
 """A run's Weights & Biases run: whether there is one, its id, what its workspace shows, and its end."""
 
 import json
-import netrc
 import os
 import secrets
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger, WandbLogger
@@ -19,9 +18,9 @@ from avs_lightning.errors import UserError
 from avs_lightning.reporting.console import console
 from avs_lightning.training.epochs import with_epoch_from_one
 from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.training.wandb_variables import mode as mode_of_environment
 from avs_lightning.training.whole_files import replacing
 
-MODES = ("online", "offline", "disabled")
 STEP, EPOCH = "trainer/global_step", "epoch"  # the axes, under the names that Lightning logs
 TAG_LENGTH = 64  # W&B refuses longer ones
 
@@ -59,7 +58,8 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
 
     options, kept = cfg.logger.wandb, folder.path / "wandb_id.txt"
     known = kept.read_text().strip() if kept.exists() else None
-    try:
+    os.environ["WANDB_MODE"] = mode  # wandb reads it before it is told, and may not know it
+    with explained_start(mode):
         run = wandb.init(
             project=options.project,
             entity=options.get("entity"),
@@ -68,18 +68,13 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
             job_type=options.get("job_type") or ("train" if is_training(cfg) else "eval"),
             tags=[str(tag)[:TAG_LENGTH] for tag in options.get("tags") or []],
             notes=options.get("notes"),
-            dir=folder.path,
+            dir=wandb_parent(cfg, folder.path),
             id=os.environ.get("WANDB_RUN_ID") or known or secrets.token_hex(4),
             resume="allow",
             mode=mode,  # type: ignore[arg-type]
             config=run_config(cfg, folder),
             settings=wandb.Settings(silent=True),
         )
-    except (wandb.Error, ValueError) as error:  # the latter of its settings, from WANDB_* too
-        raise UserError(
-            f"W&B ({mode}) cannot be started: {error}; log in (wandb login), or go without a server "
-            "(logger.wandb.mode=offline), or without W&B (logger=csv)"
-        ) from error
     if run.id != known:
         with replacing(kept) as file:
             file.write(run.id.encode())
@@ -126,23 +121,53 @@ def define_metrics(run: Any, cfg: DictConfig) -> None:
     run.define_metric("cost/*", step_metric=EPOCH)
 
 
-def wandb_mode(asked: str | None) -> str:
-    """Return online, offline or disabled: as configured, else WANDB_MODE, else online where there is a key."""
-    mode = asked or os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
-    if mode not in MODES:
-        raise UserError(f"logger.wandb.mode={mode} is unknown; it is one of {', '.join(MODES)}")
-    return mode
+def wandb_mode(given: str | None) -> str:
+    """Return online, offline or disabled: as configured, else as WANDB_MODE says, else online where there is a key.
+
+    Raises:
+        UserError: WANDB_MODE is unknown, or what stands for a key is none.
+    """
+    if mode := given or mode_of_environment():
+        return mode
+    with explained_start("online"):
+        return "online" if has_key() else "offline"
 
 
 def has_key() -> bool:
-    """Say whether W&B's key is in the environment or in .netrc; asks no server and nobody."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    """Say whether W&B finds a key for its server; asks no server and nobody.
+
+    Raises:
+        wandb.Error, ValueError: what it finds is no key, or one of its variables is wrong.
+    """
+    import wandb
+
+    wandb.setup(wandb.Settings(silent=True))
+    return bool(wandb.login(prompt=False, verify=False))
+
+
+@contextmanager
+def explained_start(mode: str) -> Iterator[None]:
+    """Say what to do where W&B does not start.
+
+    Raises:
+        UserError: it does not.
+    """
+    import wandb
+
     try:
-        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
+        yield
+    except (wandb.Error, ValueError, OSError) as error:  # ValueError: of its settings, from WANDB_* too
+        raise UserError(
+            f"W&B ({mode}) cannot be started: {error}; log in (wandb login), or go without a server "
+            "(logger.wandb.mode=offline), or without W&B (logger=csv)"
+        ) from error
+
+
+def wandb_parent(cfg: Any, folder: Path) -> Path:
+    """Return the folder that holds W&B's own, wandb/: as configured, else the run's."""
+    parent = Path(cfg["logger"]["wandb"].get("dir") or folder)
+    parent.mkdir(parents=True, exist_ok=True)
+    return parent
 
 
 def finish_wandb(loggers: Sequence[Logger], failed: bool = False) -> str | None:
