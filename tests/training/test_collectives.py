@@ -2,8 +2,11 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,9 +111,68 @@ def test_two_processes_communicate_in_the_same_order_and_compute_what_one_comput
     assert f"loss {losses[0][-1]:.4f}" in printed[0]
 
 
-@pytest.mark.slow
-def test_an_error_in_one_process_ends_all_with_one_message(pair: Callable, tiny: list[str], tmp_path: Path) -> None:
+def test_an_error_in_one_process_ends_both_with_its_trace_alone(
+    pair: Callable, tiny: list[str], tmp_path: Path
+) -> None:
     ended = pair("failed", *tiny, "trainer.devices=2", f"paths.output_dir={tmp_path}/run", before=FAILING)
-    assert ended.returncode != 0
-    assert "this process alone has failed" in ended.stderr
+    assert ended.returncode == 1
+    assert ended.stderr.count("Traceback") == 1
+    assert ended.stderr.rstrip().endswith("RuntimeError: this process alone has failed")
     assert not (tmp_path / "run" / "metrics.json").exists()
+    first, second = sequences(tmp_path / "failed")
+    assert first[: len(second)] == second
+    assert {line.split()[0] for line in second} >= {"all_reduce", "broadcast"}
+
+
+@pytest.mark.slow
+def test_a_frame_that_one_process_cannot_read_ends_both_with_one_sentence(
+    pair: Callable, tiny: list[str], tiny_ms3: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_ms3, tmp_path / "data")
+    frame = next((tmp_path / "data").glob("Multi-sources/ms3_data/visual_frames/train*/*.png"))
+    frame.write_text("no picture")
+    plain = [text for text in tiny if not text.startswith("data.root")]
+    words = [f"data.root={tmp_path}/data", "trainer.devices=2", f"paths.output_dir={tmp_path}/run"]
+    ended = pair("failed", *plain, *words)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("avs: error")
+    assert frame.name in line
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="a child's death by its parent's is Linux's")
+@pytest.mark.parametrize("moment", ["start", "training"])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_leaves_no_other(tiny: list[str], tmp_path: Path, moment: str, rank: int) -> None:
+    words = [*tiny, "trainer.devices=2", "trainer.max_epochs=500", f"paths.output_dir={tmp_path}/run"]
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        command = [sys.executable, "-m", "avs_lightning.cli", "train", *words]
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        first = subprocess.Popen(command, env=env, stdout=file, stderr=file, start_new_session=True)
+    wait_until(lambda: len(ranks(first.pid)) == 2)
+    if moment == "training":
+        wait_until(lambda: "Epoch 1/" in log.read_text())
+    other = next(pid for pid in ranks(first.pid) if pid != first.pid)
+    os.kill([first.pid, other][rank], signal.SIGKILL)
+    code = first.wait(60)
+    wait_until(lambda: not ranks(first.pid), 20)
+    assert code == (1 if rank else -signal.SIGKILL)
+    assert "Traceback" not in log.read_text()
+    assert ("process 1 of the run was killed by signal SIGKILL" in log.read_text()) == (rank == 1)
+
+
+def ranks(group: int) -> list[int]:
+    """The processes of a run that are alive: those of its process group, less the loaders'."""
+    listed = subprocess.run(["ps", "-eo", "pid,ppid,pgid,stat,args"], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 4) for line in listed.stdout.splitlines()[1:]]
+    mine = [row for row in rows if int(row[2]) == group and "Z" not in row[3] and "avs_lightning.cli" in row[4]]
+    return [int(row[0]) for row in mine if int(row[0]) == group or "--run-folder" in row[4]]
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

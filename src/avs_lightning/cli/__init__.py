@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from avs_lightning import peers
 from avs_lightning.command import typed
 from avs_lightning.errors import UserError, near_matches
 
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complete(name, arguments[1:])
     if name not in COMMANDS:
         return fail(f"there is no command {name!r}; there are {', '.join(COMMANDS)}{near_matches(name, COMMANDS)}", 2)
+    peers.join()
     quiet_libraries()
     command: Callable[[list[str]], int] = import_module(f"avs_lightning.cli.{name}").main
     try:
@@ -49,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(str(stop) or "interrupted")
     except BrokenPipeError:  # the reader has gone (avs ... | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception:
+        if peers.fails_first():
+            raise
         return 1
 
 
@@ -76,14 +82,11 @@ def usage() -> str:
 
 
 def fail(message: str, code: int = 1) -> int:
-    """Print one message to standard error; with AVS_FULL_ERROR=1 the stack trace as well."""
+    """Print one message unless another process of the run has; with AVS_FULL_ERROR=1 the stack trace as well."""
     if os.environ.get("AVS_FULL_ERROR") == "1":
         logging.getLogger(__name__).exception("the stack trace")
-    rank = os.environ.get("LOCAL_RANK", "0")
-    where = "" if rank == "0" else f" (process {rank})"
-    print(f"avs: error{where}: {message}", file=sys.stderr)
-    if logging.getLogger().hasHandlers():  # else Python would print it once more
-        logging.getLogger(__name__).error(message)
+    if peers.fails_first():
+        peers.say_error(message)
     return code
 
 
@@ -95,7 +98,7 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", message="It is recommended to use `self.log")
     terminal = logging.StreamHandler()
     terminal.setLevel(logging.WARNING)
-    terminal.addFilter(lambda record: record.name not in ("py.warnings", __name__))
+    terminal.addFilter(lambda record: record.name not in ("py.warnings", peers.__name__))
     logging.basicConfig(level=logging.INFO, handlers=[terminal])
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # timm's downloads: our own message says what failed
     for name in ("httpx", "urllib3", "PIL", "matplotlib", "timm"):

@@ -22,8 +22,10 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
 
     from avs_lightning.benchmarks.run import run_benchmarks
+    from avs_lightning.data.loader_processes import explained_deaths
     from avs_lightning.reporting.console import console
 
-    run_benchmarks(options.rows or None, options.output, options.quick)
+    with explained_deaths():
+        run_benchmarks(options.rows or None, options.output, options.quick)
     console.print(f"The numbers are in {options.output}", soft_wrap=True)
     return 0

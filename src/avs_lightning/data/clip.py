@@ -70,6 +70,10 @@ class ClipBatch:
         """Move every tensor, as `torch.Tensor.to` does (Lightning calls this)."""
         return self._map(lambda t: t.to(*args, **kwargs))
 
+    def share_memory(self) -> ClipBatch:
+        """Move every tensor into memory that other processes can read."""
+        return self._map(lambda t: t.share_memory_())
+
     def pin_memory(self) -> ClipBatch:
         """Pin every tensor (the DataLoader calls this)."""
         return self._map(lambda t: t.pin_memory())

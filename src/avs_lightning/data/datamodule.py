@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 from avs_lightning.data.clip import Clip, ClipBatch, collate_clips
 from avs_lightning.data.datasets import Audio, AVSBenchDataset, MultiSourceDataset, SingleSourceDataset
 from avs_lightning.data.layout import LAYOUTS, absolute_root
+from avs_lightning.data.loader_processes import shared_batch
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.errors import UserError, near_matches
 
@@ -144,7 +145,7 @@ class AVSDataModule(pl.LightningDataModule):
             num_workers=hp.workers,
             persistent_workers=again and hp.persistent_workers and hp.workers > 0,
             pin_memory=torch.cuda.is_available() if hp.pin_memory == "auto" else hp.pin_memory,
-            collate_fn=collate_clips,
+            collate_fn=shared_batch if hp.workers else collate_clips,
             # It seeds the workers, and keeps the loader from drawing on the random stream of the model.
             generator=torch.Generator().manual_seed(hp.seed),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import os
 import re
@@ -14,14 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from avs_lightning import peers
 from avs_lightning.errors import UserError
+from avs_lightning.parent import end_with_parent
 
 LOG = "output.log"
 FROM_RUN_FOLDER = "--run-folder"
 """The option that composes the configuration which a run folder holds."""
 FOREIGN = (
     "LOCAL_RANK", "RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE",
-    "MASTER_ADDR", "MASTER_PORT", "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH",
+    "MASTER_ADDR", "MASTER_PORT", "WANDB_RUN_ID", "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH", peers.VARIABLE,
 )  # fmt: skip
 FOREIGN_PREFIXES = ("TORCHELASTIC_", "SLURM_", "ROLE_")
 """What would make a cell take itself for a part of another run."""
@@ -31,8 +32,6 @@ ERROR = re.compile(r"(\[rank\d+\]: )?[A-Za-z_][\w.]*(Error|Exception|Interrupt)\
 """The last line of a stack trace."""
 TAIL = 200_000
 """Bytes of a run's output in which its reason is looked for."""
-_PR_SET_PDEATHSIG = 1  # from Linux' prctl.h
-_libc = ctypes.CDLL(None)  # looked up here: between fork and exec as little as possible should happen
 
 
 class LocalJobs:
@@ -183,11 +182,7 @@ def reason_in(text: str, code: int | None) -> str:
         foreign = ("avs: error", "Traceback", "[rank", "wandb:")
         own = itertools.takewhile(lambda line: not line.startswith(foreign), lines[marks[0] + 1 :])
         return " ".join([lines[marks[0]], *own]).partition(": ")[2].partition(": ")[2]
-    if code and code < 0:
-        hint = ", often for want of memory" if code == -signal.SIGKILL else ""
-        ended = f"killed by signal {signal.Signals(-code).name}{hint}"
-    else:
-        ended = f"exit code {code}"
+    ended = peers.killed_by(-code) if code and code < 0 else f"exit code {code}"
     errors = (line for line in lines if ERROR.match(line) and "in DataLoader worker process" not in line)
     told = next(errors, lines[-1] if lines else "")
     return f"{ended}: {told}" if told else ended
@@ -214,5 +209,4 @@ def _end_with_parent() -> None:
     that goes on unseen: its cells are interrupted as by Ctrl-C, on which Lightning ends the other processes of a run.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if sys.platform == "linux":
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    end_with_parent(signal.SIGINT)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from avs_lightning.data.loader_processes import LoaderError, explained_deaths
 from avs_lightning.errors import UserError
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.whole_files import NO_SPACE
@@ -13,18 +14,21 @@ from avs_lightning.training.whole_files import NO_SPACE
 
 @contextmanager
 def explained_stops(folder: RunFolder) -> Iterator[None]:
-    """Turn Ctrl-C, a full disk and what Lightning refuses into one message that says how to go on.
+    """Turn Ctrl-C, a full disk, lost processes and what Lightning refuses into one message that says how to go on.
 
     Raises:
         UserError: what the user can mend.
         KeyboardInterrupt: Ctrl-C or SIGTERM, with the message.
     """
     try:
-        yield
+        with explained_deaths():
+            yield
     except SystemExit as stop:  # Lightning's form of both
         raise KeyboardInterrupt(how_to_go_on(folder)) from stop
     except MisconfigurationException as error:
         raise UserError(str(error)) from error
+    except (ChildProcessError, LoaderError) as error:
+        raise UserError(f"{error}; {how_to_go_on(folder)}") from error
     except OSError as error:
         if error.errno not in NO_SPACE:
             raise

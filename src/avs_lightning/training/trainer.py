@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.methods import SegmentationMethod
@@ -19,6 +20,7 @@ from avs_lightning.training.checkpoints import BestCheckpoint, InterruptedCheckp
 from avs_lightning.training.cost import TrainingCost
 from avs_lightning.training.devices import check_processes, process_count
 from avs_lightning.training.history import EpochBar, History
+from avs_lightning.training.launcher import PeerLauncher
 from avs_lightning.training.progress import RunProgress
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.sync_batch_norm import BatchNormSync
@@ -50,7 +52,7 @@ def build_trainer(
         idle = "checkpoint" in cfg.callbacks and method.idle_parameters(empty_batch(cfg.data.image_size))
         options["strategy"] = "ddp_find_unused_parameters_true" if idle else "ddp"
     try:
-        return pl.Trainer(
+        trainer = pl.Trainer(
             **options,
             default_root_dir=folder.path,
             logger=list(loggers),
@@ -62,6 +64,11 @@ def build_trainer(
         )
     except (pl.utilities.exceptions.MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"the trainer cannot be built from trainer.*: {error}") from error
+    if isinstance(launcher := trainer.strategy.launcher, _SubprocessScriptLauncher):
+        trainer.strategy._launcher = PeerLauncher(
+            launcher.cluster_environment, launcher.num_processes, launcher.num_nodes
+        )
+    return trainer
 
 
 def takes_none(name: str) -> bool:
