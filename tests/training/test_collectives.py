@@ -165,7 +165,7 @@ def test_a_killed_process_leaves_no_other(tiny: list[str], tmp_path: Path, momen
 
 def ranks(group: int) -> list[int]:
     """The processes of a run that are alive: those of its process group, less the loaders'."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,pgid,stat,args"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(["ps", "-ewwo", "pid,ppid,pgid,stat,args"], capture_output=True, text=True, check=True)
     rows = [line.split(None, 4) for line in listed.stdout.splitlines()[1:]]
     mine = [row for row in rows if int(row[2]) == group and "Z" not in row[3] and "avs_lightning.cli" in row[4]]
     return [int(row[0]) for row in mine if int(row[0]) == group or "--run-folder" in row[4]]
