@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -144,13 +145,16 @@ def test_a_frame_that_one_process_cannot_read_ends_both_with_one_sentence(
 @pytest.mark.skipif(sys.platform != "linux", reason="a child's death by its parent's is Linux's")
 @pytest.mark.parametrize("moment", ["start", "training"])
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_killed_process_leaves_no_other(tiny: list[str], tmp_path: Path, moment: str, rank: int) -> None:
+def test_a_killed_process_leaves_no_other(
+    tiny: list[str], tmp_path: Path, moment: str, rank: int, request: pytest.FixtureRequest
+) -> None:
     words = [*tiny, "trainer.devices=2", "trainer.max_epochs=500", f"paths.output_dir={tmp_path}/run"]
     log = tmp_path / "log"
     with log.open("w") as file:
         command = [sys.executable, "-m", "avs_lightning.cli", "train", *words]
         env = {**os.environ, "OMP_NUM_THREADS": "1"}
         first = subprocess.Popen(command, env=env, stdout=file, stderr=file, start_new_session=True)
+    request.addfinalizer(lambda: end_group(first.pid))
     wait_until(lambda: len(ranks(first.pid)) == 2)
     if moment == "training":
         wait_until(lambda: "Epoch 1/" in log.read_text())
@@ -169,6 +173,11 @@ def ranks(group: int) -> list[int]:
     rows = [line.split(None, 4) for line in listed.stdout.splitlines()[1:]]
     mine = [row for row in rows if int(row[2]) == group and "Z" not in row[3] and "avs_lightning.cli" in row[4]]
     return [int(row[0]) for row in mine if int(row[0]) == group or "--run-folder" in row[4]]
+
+
+def end_group(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 120) -> None:
