@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
@@ -14,6 +15,7 @@ from PIL import Image
 from avs_lightning.data import ClipBatch
 from avs_lightning.reporting.tables import empty_batch
 from avs_lightning.reporting.wandb_media import (
+    category_chart,
     clip_media,
     clip_table,
     log_clip_table,
@@ -108,11 +110,24 @@ def test_frames_in_which_nothing_sounds_say_so(batch: ClipBatch, run_folder: Pat
     assert (first._caption, second._caption) == ("nothing sounds", None)
 
 
+def test_categories_are_bars_from_the_best_on() -> None:
+    clips = pd.DataFrame({"category": ["cat", "dog", "cat", ""], "miou": [0.2, 0.5, 0.4, 0.9]})
+    assert category_chart(clips).table.data == [["dog", 0.5, 1], ["cat", pytest.approx(0.3), 2]]
+
+
+def test_without_categories_there_is_no_chart_of_them(run_folder: Path) -> None:
+    file = run_folder / "clips.csv"
+    file.write_text(file.read_text().replace("dog", ""))
+    run = Logged()
+    log_clip_table(run, run_folder)
+    assert set(run.rows[0]) == {"test_clips", "test_clips_all"}
+
+
 def test_all_clips_keep_their_names_and_gaps(run_folder: Path) -> None:
     run = Logged()
     log_clip_table(run, run_folder)
     ((logged),) = run.rows
-    assert set(logged) == {"test_clips", "test_clips_all"}
+    assert set(logged) == {"test_clips", "test_clips_all", "scores/miou_by_category"}
     first, second = logged["test_clips_all"].data
     assert first[:2] == ["07", ""]
     assert second[:2] == ["nan", "dog"]

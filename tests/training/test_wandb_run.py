@@ -116,7 +116,7 @@ def offline_run(no_key: Path, avs: Callable, tiny: list[str], tmp_path_factory: 
     if not MADE:
         folder = tmp_path_factory.mktemp("dashboard") / "run"
         tags = f"[a,'fusion=stage4','{'x' * 70}']"
-        dashboard = ["group=stages", "name=stage4", "notes=tried", "mode=offline", f"tags={tags}"]
+        dashboard = ["group=stages", "name=stage4", "notes=tried", "mode=offline", f"tags={tags}", "log_model=true"]
         settings = ["logger=wandb", *(f"logger.wandb.{setting}" for setting in dashboard)]
         pictures = ["callbacks.pictures.clips=1", "callbacks.pictures.every_n_epochs=1"]
         ended = avs("train", *tiny, *settings, *pictures, "probes=[muted]", f"paths.output_dir={folder}")
@@ -144,12 +144,34 @@ def test_the_configuration_is_the_resolved_one(offline_run: OfflineRun) -> None:
     assert config.pop("commit") == environment["code"].get("commit")
     assert config == OmegaConf.to_container(OmegaConf.load(offline_run.folder / "config.yaml"))
     assert config["method"]["network"]["encoder"] == "test_resnet"
-    for later in offline_run.kind("config"):  # Lightning would add the method's arguments once more
-        assert {name.split(".")[0] for name in later["update"]} <= {*config, "command", "commit", "_wandb"}
+    later = [name.split(".")[0] for record in offline_run.kind("config") for name in record["update"]]
+    # Lightning would add the method's arguments once more
+    assert set(later) <= {*config, "command", "commit", "fingerprint", "synthetic", "_wandb"}
+
+
+def test_the_configuration_says_which_data_it_was(offline_run: OfflineRun) -> None:
+    results = json.loads((offline_run.folder / "metrics.json").read_text())
+    said: dict[str, Any] = {}
+    for record in offline_run.kind("config"):
+        said |= record["update"]
+    assert (said["fingerprint"], said["synthetic"]) == (results["fingerprint"], False)
+    assert len(results["fingerprint"]) == 12
+
+
+def test_the_best_checkpoint_is_an_artifact(offline_run: OfflineRun) -> None:
+    (model,) = (artifact for artifact in offline_run.kind("artifact") if artifact["type"] == "model")
+    run_id = (offline_run.folder / "wandb_id.txt").read_text()
+    assert (model["name"], model["aliases"]) == (f"model-{run_id}", ["best", "latest"])
+    (entry,) = model["manifest"]["contents"]
+    assert entry["path"] == "best.ckpt"
+    assert Path(entry["local_path"]).is_relative_to(offline_run.folder / "wandb")
+    best = (offline_run.folder / "checkpoints" / "best.ckpt").read_bytes()
+    assert Path(entry["local_path"]).read_bytes() == best
 
 
 def test_curves_have_their_axes(offline_run: OfflineRun) -> None:
     assert len(offline_run.values("train/loss_step")) == 2 * 3
+    assert len(offline_run.values("train/gradient_norm")) == 2 * 3
     assert len(offline_run.values("val/miou_frame")) == 2
     for name in ("lr-Adam", "train/loss_epoch", "cost/clips_per_second", "cost/peak_memory_mib"):
         assert len(offline_run.values(name)) >= 2, name
@@ -195,7 +217,7 @@ def test_clips_are_shown_at_every_epoch_and_heard_once(offline_run: OfflineRun) 
 
 def test_tables_and_charts_lie_with_the_run(offline_run: OfflineRun) -> None:
     staged = {}
-    for artifact in offline_run.kind("artifact"):
+    for artifact in (found for found in offline_run.kind("artifact") if found["type"] != "model"):
         contents = artifact["manifest"]["contents"]
         staged[artifact["name"].split("-", 2)[2]] = contents
         for entry in contents:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.errors import UserError
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 Listing = list[tuple[str, list[Path]]]
 """A line for each clip, and its files."""
+
+
+def data_identity(datamodule: Any) -> dict[str, Any]:
+    """Return what every record says of its data: "fingerprint", and "synthetic" for whether it was drawn."""
+    return {
+        "fingerprint": dataset_fingerprint(datamodule),
+        "synthetic": bool(getattr(datamodule, "synthetic", False)),
+    }
 
 
 def dataset_fingerprint(datamodule: AVSDataModule) -> str:

@@ -60,16 +60,28 @@ def with_masks(frame: np.ndarray | Path, masks: Mapping[str, np.ndarray], captio
     return wandb.Image(str(frame) if isinstance(frame, Path) else frame, caption=caption, masks=over or None)
 
 
-def log_results(run: Any, folder: Path) -> None:
+def log_results(run: Any, folder: Path, checkpoint: Path | None = None) -> None:
     """Log what a run folder holds at the end of the run: scores, cost and test clips. What it lacks is left out.
 
     Args:
         run: the `wandb.Run`.
         folder: the run folder.
+        checkpoint: goes to W&B, too, as the artifact model-RUN:best.
     """
     with staged_in(folder / "wandb"):
         log_scores(run, folder)
         log_clip_table(run, folder)
+        if checkpoint and checkpoint.exists():
+            log_checkpoint(run, checkpoint)
+
+
+def log_checkpoint(run: Any, checkpoint: Path) -> None:
+    """Log a checkpoint as an artifact of type "model" with the alias "best"; a copy waits with the run for upload."""
+    import wandb
+
+    artifact = wandb.Artifact(f"model-{run.id}", type="model")
+    artifact.add_file(str(checkpoint))
+    run.log_artifact(artifact, aliases=["best"])
 
 
 def log_scores(run: Any, folder: Path) -> None:
@@ -113,7 +125,10 @@ def score_charts(scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
 
 
 def log_clip_table(run: Any, folder: Path) -> None:
-    """Log the clips of `folder`/clips/index.json with frames, masks and sound, and the scores in clips.csv of all."""
+    """Log the clips of `folder`/clips/index.json with frames, masks and sound, and the scores in clips.csv of all.
+
+    Those of clips.csv by category, too, where clips have categories (S4).
+    """
     import wandb
 
     tables = {}
@@ -125,8 +140,25 @@ def log_clip_table(run: Any, folder: Path) -> None:
         scores = [str(name) for name in rows.columns if name not in ("id", "category")]
         rows[scores] = rows[scores].apply(pd.to_numeric, errors="coerce")  # empty where a second is not labelled
         tables["test_clips_all"] = wandb.Table(dataframe=rows)
+        if (rows["category"] != "").any():
+            tables["scores/miou_by_category"] = category_chart(rows)
     if tables:
         run.log(tables)
+
+
+def category_chart(clips: pd.DataFrame) -> Any:
+    """Return the mIoU by category as bars, from the best on.
+
+    Args:
+        clips: a row a clip: "category" and "miou".
+    """
+    import wandb
+
+    by_category = clips[clips["category"] != ""].groupby("category")["miou"]
+    means = pd.DataFrame({"miou": by_category.mean(), "clips": by_category.size()}).sort_values("miou", ascending=False)
+    rows = [[name, row["miou"], int(row["clips"])] for name, row in means.iterrows()]
+    table = wandb.Table(["category", "mIoU", "clips"], rows)
+    return wandb.plot.bar(table, "category", "mIoU", "mIoU by category (mean over its clips)", split_table=True)
 
 
 def clip_table(folder: Path, clips: list[dict[str, Any]]) -> Any:

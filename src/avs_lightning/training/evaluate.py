@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from avs_lightning.data.fingerprint import dataset_fingerprint
+from avs_lightning.data.fingerprint import data_identity
 from avs_lightning.data.probes import Probe, ProbedDataset, chosen_probes
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
@@ -19,7 +19,7 @@ from avs_lightning.models import AVS
 from avs_lightning.reporting.console import console, is_first_process, say
 from avs_lightning.reporting.tables import network_table, scores_table
 from avs_lightning.reporting.verdict import verdict
-from avs_lightning.training.loggers import run_loggers
+from avs_lightning.training.loggers import log_data, run_loggers
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.stops import explained_stops
 from avs_lightning.training.trainer import build_trainer
@@ -60,6 +60,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
             folder.open(cfg)
         stack.enter_context(explained_stops(folder))
         loggers = stack.enter_context(run_loggers(cfg, folder))
+        log_data(loggers, datamodule)
         trainer = build_trainer(cfg, folder, loggers, method, test_sets=1 + len(probes))
         result: dict[str, Any] = {
             "name": cfg.name,
@@ -124,8 +125,7 @@ def asked_probes(cfg: DictConfig) -> dict[str, Probe]:
 def provenance(folder: RunFolder, datamodule: Any) -> dict[str, Any]:
     """Return what metrics.json says about where its numbers come from: data set, drawn or not, and code."""
     code = json.loads(folder.environment.read_text())["code"]  # as it was at the start: sources may have been edited
-    synthetic = bool(getattr(datamodule, "synthetic", False))
-    return {"fingerprint": dataset_fingerprint(datamodule), "synthetic": synthetic, "code": code}
+    return {**data_identity(datamodule), "code": code}
 
 
 def tested_clips(method: SegmentationMethod, datamodule: Any, split: str) -> dict[str, int]:

@@ -1,11 +1,13 @@
 """metrics.csv always; Weights & Biases beside it, offline unless a key or the mode says otherwise."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger, WandbLogger
 
+from avs_lightning.data.fingerprint import data_identity
 from avs_lightning.reporting.console import is_first_process, say
 from avs_lightning.reporting.wandb_media import log_results
 from avs_lightning.training.metrics_csv import MetricsCSV
@@ -22,13 +24,22 @@ def run_loggers(cfg: DictConfig, folder: RunFolder) -> Iterator[list[Logger]]:
         yield loggers
         for logger in loggers:
             if isinstance(logger, WandbLogger):
-                log_results(logger.experiment, folder.path)
+                upload = cfg.logger.wandb.get("log_model")
+                log_results(logger.experiment, folder.path, folder.best if upload else None)
         status = "success"
     finally:
         for logger in loggers:
             logger.finalize(status)
         if line := finish_wandb(loggers, failed=status == "failed"):
             say(f"W&B ran offline; to upload it: {line}")
+
+
+def log_data(loggers: Iterable[Logger], datamodule: Any) -> None:
+    """Have W&B's configuration say which data it is: its fingerprint, and whether it was drawn."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            datamodule.prepare_data()
+            logger.experiment.config.update(data_identity(datamodule))
 
 
 def build_loggers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:

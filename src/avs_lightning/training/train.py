@@ -25,7 +25,7 @@ from avs_lightning.reporting.tables import network_table
 from avs_lightning.training.checkpoints import BestCheckpoint, LastCheckpoint
 from avs_lightning.training.cost import TrainingCost
 from avs_lightning.training.evaluate import asked_probes, provenance, say_scores, test_scores, tested_clips
-from avs_lightning.training.loggers import run_loggers
+from avs_lightning.training.loggers import log_data, run_loggers
 from avs_lightning.training.resuming import check_resume, longer, same_limits
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.stops import explained_stops
@@ -75,6 +75,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
             folder.open(cfg)
         stack.enter_context(explained_stops(folder))
         loggers = stack.enter_context(run_loggers(cfg, folder))
+        log_data(loggers, datamodule)
         trainer = build_trainer(cfg, folder, loggers, method, test_sets=1 + len(probes) if cfg.test else 0)
         if checkpoint:  # with our messages; Lightning reads it again for the optimiser and the loops
             load_entries(method, whole_entries(checkpoint, method, method.published), folder.last)

@@ -19,6 +19,7 @@ from avs_lightning.training.checkpoint_io import AtomicCheckpointIO
 from avs_lightning.training.checkpoints import BestCheckpoint, InterruptedCheckpoint, LastCheckpoint
 from avs_lightning.training.cost import TrainingCost
 from avs_lightning.training.devices import check_processes, process_count
+from avs_lightning.training.gradient_norm import GradientNorm
 from avs_lightning.training.history import EpochBar, History
 from avs_lightning.training.launcher import PeerLauncher
 from avs_lightning.training.progress import RunProgress
@@ -91,7 +92,7 @@ def build_callbacks(cfg: DictConfig, folder: RunFolder, test_sets: int = 1) -> l
             ClipPictures(folder.pictures, cfg.callbacks.pictures.clips, cfg.callbacks.pictures.every_n_epochs)
         )
     if "checkpoint" in cfg.callbacks:
-        callbacks += [TrainingCost(), History(folder.curves), LearningRateMonitor("step")]
+        callbacks += [TrainingCost(), GradientNorm(), History(folder.curves), LearningRateMonitor("step")]
         callbacks += checkpoints(cfg.callbacks.checkpoint, folder)
     return callbacks
 
