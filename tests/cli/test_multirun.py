@@ -1,7 +1,9 @@
 """`avs train -m` and `avs eval -m`: cells by what can change their result, each with a process and a folder."""
 
 import json
+import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -250,3 +252,14 @@ def test_two_sweeps_at_once_share_what_is_the_same(begin: Callable, smallest: li
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {"cells", "studies"}
     for folder in folders:
         assert (folder / "output.log").read_text().count("Everything is in") == 1
+
+
+def test_one_line_uploads_what_all_cells_have_logged_offline(swept, tmp_path: Path) -> None:
+    (line,) = (line for line in swept.out.splitlines() if line.startswith("W&B ran offline"))
+    words = shlex.split(line.partition(": ")[2])
+    assert words[:2] == ["wandb", "sync"]
+    command = [sys.executable, "-m", *words, "--dry-run", "--yes"]
+    listed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    for label in ("none", "stage4"):
+        (run,) = swept.cell(label).glob("wandb/offline-run-*")
+        assert run.name in listed.stdout + listed.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from avs_lightning.studies.cells import STORE, Cell
 from avs_lightning.studies.cells_table import cells_table
 from avs_lightning.studies.composing import Compose, Request, compose_cells
 from avs_lightning.studies.executors import Executor
+from avs_lightning.studies.offline_runs import link_offline_runs
 from avs_lightning.studies.other_code import settle_other_code
 from avs_lightning.studies.plan import STUDIES, Plan, State, locked_study, plan_of, read_metrics, with_parents
 from avs_lightning.studies.processes import LocalJobs
@@ -165,6 +167,9 @@ class Session:
         report = report_on([self.folder], self.folder / "report.html")
         console.print(f"Table: {self.folder / 'table.md'}\nReport: {report}", soft_wrap=True)
         console.print(f"Again, with other runs beside it: avs report {self.name}", soft_wrap=True)
+        if waiting := link_offline_runs(self.folder, self.everything):
+            line = shlex.join(["wandb", "sync", str(waiting)])
+            console.print(f"W&B ran offline; to upload every cell: {line}", soft_wrap=True)
 
     def plan(self) -> Plan:
         """Return what the study's folder is to remember."""

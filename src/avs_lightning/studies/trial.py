@@ -106,5 +106,5 @@ def trial_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     }  # fmt: skip
     config["callbacks"].get("pictures", {})["every_n_epochs"] = 10 * EPOCHS
     if config["logger"].get("wandb"):
-        config["logger"]["wandb"]["mode"] = "offline"
+        config["logger"]["wandb"] |= {"mode": "offline", "dir": None, "log_model": False}
     return config | {"dry_run": False, "resume": None}

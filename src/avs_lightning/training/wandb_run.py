@@ -18,6 +18,7 @@ from avs_lightning.errors import UserError
 from avs_lightning.reporting.console import console
 from avs_lightning.training.epochs import with_epoch_from_one
 from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.training.wandb_folders import ID, offline_folders, parent_folder
 from avs_lightning.training.wandb_variables import mode as mode_of_environment
 from avs_lightning.training.whole_files import replacing
 
@@ -56,10 +57,12 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
     """
     import wandb
 
-    options, kept = cfg.logger.wandb, folder.path / "wandb_id.txt"
+    options, kept = cfg.logger.wandb, folder.path / ID
     known = kept.read_text().strip() if kept.exists() else None
     os.environ["WANDB_MODE"] = mode  # wandb reads it before it is told, and may not know it
     with explained_start(mode):
+        parent = parent_folder(cfg, folder.path)
+        parent.mkdir(parents=True, exist_ok=True)
         run = wandb.init(
             project=options.project,
             entity=options.get("entity"),
@@ -68,7 +71,7 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
             job_type=options.get("job_type") or ("train" if is_training(cfg) else "eval"),
             tags=[str(tag)[:TAG_LENGTH] for tag in options.get("tags") or []],
             notes=options.get("notes"),
-            dir=wandb_parent(cfg, folder.path),
+            dir=parent,
             id=os.environ.get("WANDB_RUN_ID") or known or secrets.token_hex(4),
             resume="allow",
             mode=mode,  # type: ignore[arg-type]
@@ -163,20 +166,12 @@ def explained_start(mode: str) -> Iterator[None]:
         ) from error
 
 
-def wandb_parent(cfg: Any, folder: Path) -> Path:
-    """Return the folder that holds W&B's own, wandb/: as configured, else the run's."""
-    parent = Path(cfg["logger"]["wandb"].get("dir") or folder)
-    parent.mkdir(parents=True, exist_ok=True)
-    return parent
-
-
 def finish_wandb(loggers: Sequence[Logger], failed: bool = False) -> str | None:
     """End the W&B run (Lightning never does: the next one would write into it); return the line that uploads it."""
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             run = logger.experiment
             run.finish(exit_code=int(failed))
-            # A resumed run has left a folder each time; wandb uploads them in order.
-            folders = sorted(Path(run.dir).parents[1].glob(f"offline-run-*-{run.id}"))
-            return f"wandb sync {' '.join(map(str, folders))}" if run.offline else None
+            folders = offline_folders(Path(run.dir).parents[2], run.id)
+            return shlex.join(["wandb", "sync", *map(str, folders)]) if run.offline else None
     return None
