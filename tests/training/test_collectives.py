@@ -157,7 +157,7 @@ def test_a_killed_process_leaves_no_other(
     request.addfinalizer(lambda: end_group(first.pid))
     wait_until(lambda: len(ranks(first.pid)) == 2)
     if moment == "training":
-        wait_until(lambda: "Epoch 1/" in log.read_text())
+        wait_until(lambda: "Epoch " in log.read_text())
     other = next(pid for pid in ranks(first.pid) if pid != first.pid)
     os.kill([first.pid, other][rank], signal.SIGKILL)
     code = first.wait(60)
