@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Compiled bytecode halves every start of the interpreter.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install lint type test test-all test-slurm demo bench clean
+.PHONY: help install lint type test test-all test-slurm demo bench docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,10 @@ demo: $(STAMP) ## write synthetic clips, train without TPAVI, with the paper's a
 
 bench: $(STAMP) ## measure the exact forms against the published ones, and the data loader
 	$(BIN)/avs bench
+
+docs: $(STAMP) ## build the documentation into build/docs; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open build/docs/index.html"
 
 clean: ## remove the environment and caches, never data or runs
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache src/*.egg-info

@@ -122,11 +122,12 @@ class SingleSourceDataset(AVSBenchDataset):
 class MultiSourceDataset(AVSBenchDataset):
     """MS3, multiple sources: `Multi-sources/`; every frame is labelled, clips have no category.
 
+    What is not named here is as for `AVSBenchDataset`.
+
     Args:
         partition: "official", in which 38 of 64 test clips share their source video with a training clip, or
             "by_source", in which none does.
         partition_seed: draws the "by_source" partition; keep it while the training seed varies.
-        root, split, image_size, audio, limit: as for `AVSBenchDataset`.
     """
 
     layout_type = MultiSourceLayout
