@@ -33,7 +33,7 @@ def options_page(options: list[Option]) -> Iterator[str]:
         named = list(members)
         if group:
             yield f"## {group}\n"
-            yield "| option | what it is |\n|---|---|"
+            yield "| option | |\n|---|---|"
             yield from (f"| `{group}={option.name}` | {cell(option.meaning)} |" for option in named)
             yield ""
             yield from settings_table(named, meant)
@@ -52,12 +52,12 @@ def settings_table(options: list[Option], meant: dict[str, str]) -> Iterator[str
             defaults.setdefault(setting.key, {}).setdefault(setting.default, []).append(option.name)
     if not defaults:
         return
-    yield "| setting | default | takes | meaning |\n|---|---|---|---|"
+    yield "| setting | default | meaning |\n|---|---|---|"
     for key, by_default in defaults.items():
         single = len(by_default) == 1
         shown = [code(default) + ("" if single else f" ({', '.join(names)})") for default, names in by_default.items()]
-        takes = SETTINGS[key].words if key in SETTINGS else ""
-        yield f"| `{key}` | {'<br>'.join(shown)} | {cell(takes)} | {cell(here[key] or meant[key])} |"
+        takes = f"<br>*{cell(SETTINGS[key].words)}*" if key in SETTINGS else ""
+        yield f"| `{key}` | {'<br>'.join(shown)} | {cell(here[key] or meant[key])}{takes} |"
     yield ""
 
 

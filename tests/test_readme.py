@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BIN = Path(sys.executable).parent
 QUICK = re.compile(r"avs (--help|--version|--completion|options|data|study list)\b")
+NAME = re.compile(r"avs( [a-z]+){1,2}")
+"""In a sentence the name of a command and nothing else: that there is such a command is what it says."""
 RUN = "RUN"
 PATTERN = re.compile(r"\b(FOLDER|FILE|NAME|KEY|mine)\b")
 """What stands for something else in a command: that is a form, not a command."""
@@ -38,7 +40,8 @@ def commands(document: Path) -> list[str]:
     blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    lines += re.findall(r"`((?:avs|make) [^`]+)`", prose)
+    for command in re.findall(r"`((?:avs|make) [^`]+)`", prose):
+        lines.append(f"{command} --help" if NAME.fullmatch(command) else command)
     bare = [" ".join(re.sub(r"(^|\s)#.*$", "", line).split()) for line in lines]
     named = [line for line in dict.fromkeys(bare) if line and not line.startswith(tuple(ELSEWHERE))]
     return [line for line in named if not PATTERN.search(line)]
@@ -52,8 +55,10 @@ def first_commands(document: Path) -> list[str]:
 
 def test_commands_are_found(tmp_path: Path) -> None:
     document = tmp_path / "some.md"
-    document.write_text("```sh\navs a \\\n    b=1  # why\n# nothing\nmake test\n```\nor `avs c` and `d`, `avs c`.\n")
-    assert commands(document) == ["avs a b=1", "avs c"]
+    document.write_text(
+        "```sh\navs a \\\n    b=1  # why\n# nothing\nmake test\n```\nor `avs c=2` and `d`, `avs c=2`, `avs e`.\n"
+    )
+    assert commands(document) == ["avs a b=1", "avs c=2", "avs e --help"]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +75,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_quick_commands_run_as_printed_and_trainings_compose(document: Path, workspace: Path) -> None:
     failures = []
     for command in first_commands(document):
-        if QUICK.match(command):
+        if QUICK.match(command) or command.endswith(" --help"):
             failures += failure(command, workspace)
         elif command.startswith("make "):
             failures += failure(command.replace("make ", f"make -C {ROOT} -n ", 1), workspace)
