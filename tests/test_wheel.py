@@ -63,7 +63,7 @@ def test_the_command_works_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
     assert all(Path(file).is_relative_to(target) for file in found[:3])
     assert python("-m", "avs_lightning.cli", "--version").startswith("avs-lightning ")
     assert python(str(target / "bin" / "avs"), "--version").startswith("avs-lightning ")
-    assert "stages_label" in python("-m", "avs_lightning.cli", "train", "--cfg", "job")
+    assert "run_name" in python("-m", "avs_lightning.cli", "train", "--cfg", "job")
     demo = python("-m", "avs_lightning.cli", "train", "+synthetic=small", "--cfg", "job")
     assert "_target_: avs_lightning.data.SyntheticDataModule" in demo
     assert "image_size: 64" in demo

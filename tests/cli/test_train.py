@@ -296,3 +296,17 @@ def test_checkpoints_name_the_published_audio_encoder(
     ended = avs("eval", f"checkpoint={run}/checkpoints/best.ckpt", f"paths.output_dir={tmp_path}/again")
     assert ended.code == 1
     assert f"put it at {published_vggish}" in " ".join(ended.err.split())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ([], "ms3_test_resnet_stages1234"),
+        (["decoder=fpn", "fusion=none"], "ms3_test_resnet_none_fpn"),
+        (["init=single_source", "init.checkpoint=s4.ckpt"], "ms3_test_resnet_stages1234_pretrained"),
+    ],
+)
+def test_a_run_is_named_after_what_sets_it_apart(
+    avs: Callable, tiny: list[str], overrides: list[str], name: str
+) -> None:
+    assert f"\nname: {name}\n" in avs("train", *tiny, *overrides, "--cfg", "job", "--resolve").out

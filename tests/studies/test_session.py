@@ -1,6 +1,7 @@
 """What a session says and refuses, without training: the cells' table, the messages, the names."""
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ def requests(*seeds: int) -> list[Request]:
 
 def test_a_sweep_is_named_after_its_cells(compose: Callable) -> None:
     first = Session.compose(requests(1, 2), compose)
-    assert first.name.startswith("sweep-")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d_\w+-[0-9a-f]{8}", first.name)
     assert Session.compose(requests(2, 1), compose).name == first.name
     assert Session.compose(requests(1, 2, 3), compose).name != first.name
     assert {cell.config["logger"]["wandb"]["group"] for cell in first.cells} == {first.name}

@@ -17,6 +17,7 @@ COMMANDS = {
     "options": "list what can be set, and what it means (avs options encoder, avs options encoder.drop_path)",
     "data": "make the synthetic AVSBench, check or count a data set (avs data make|check|stats)",
     "study": "run a study with a name, and set its table beside the paper's (avs study run table_a1 data=synthetic)",
+    "runs": "list runs, sweeps and studies: how far each is, its scores, its folder",
     "report": "write the HTML report of a study, a sweep or a run (avs report NAME)",
     "demo": "train without fusion, with the paper's and with scope=frame on synthetic clips, and compare",
     "bench": "measure what the exact forms save, and the data loader",

@@ -105,19 +105,32 @@ def set_up_hydra(argv: Sequence[str]) -> None:
     """Give Hydra what our configurations name: resolvers, the launcher of cells, any timm backbone in `argv`."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed with their stack
     OmegaConf.register_new_resolver("run_suffix", lambda: secrets.token_hex(2), replace=True, use_cache=True)
-    OmegaConf.register_new_resolver("stages_label", stages_label, replace=True)
+    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
     register_variables()
     register_launcher()
     offer_any_encoder(argv)
     keep_freed_memory()
 
 
-def stages_label(stages: Any) -> str:
-    """Return what names of runs call the stages of fusion: none, stage4, stages34; what is no list is refused later."""
-    if not stages:
-        return "none"
+def run_name(*, _root_: DictConfig) -> str:
+    """Return what a run is called: data, encoder and stages of fusion; method, decoder and start where not the usual.
+
+    For example ms3_resnet50_stages34_fpn_pretrained.
+    """
+    stages = _root_.fusion.stages  # what is no list is refused later
     several = isinstance(stages, Sequence) and not isinstance(stages, str)
-    return f"stage{'s' * (len(stages) > 1)}{''.join(map(str, stages))}" if several else f"stage{stages}"
+    where = f"stage{'s' * (len(stages) > 1)}{''.join(map(str, stages))}" if several else f"stage{stages}"
+    method = str(_root_.method.get("_target_", "")).rpartition(".")[2]
+    starts = OmegaConf.is_missing(_root_.init, "checkpoint") or _root_.init.checkpoint is not None
+    parts = {
+        str(_root_.data.name): True,
+        str(_root_.encoder.name): True,
+        where if stages else "none": True,
+        method.removesuffix("Method").lower(): method != "AVSMethod",
+        str(_root_.decoder.name): _root_.decoder.name != "reference",
+        "pretrained": starts,
+    }
+    return "_".join(part for part, shown in parts.items() if shown)
 
 
 def refuse_folders_of_each_rank(argv: Sequence[str]) -> None:

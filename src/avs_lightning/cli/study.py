@@ -225,13 +225,13 @@ def study_folder(name: str, arguments: Sequence[str]) -> Path:
         raise UserError(f"{unknown[0]}=... means nothing here; data=VARIANT and paths.runs_dir=FOLDER do")
     if (Path(name) / "plan.json").is_file():
         return Path(name).resolve()
-    runs = Path(given.get("paths.runs_dir") or os.environ.get("AVS_RUNS_DIR", "runs")).expanduser().resolve()
+    runs = runs_folder(given.get("paths.runs_dir")).resolve()
     there = sorted(path.parent.name for path in (runs / STUDIES).glob("*/plan.json"))
     short = study_name(Path(name)) if name.endswith((".yaml", ".yml")) else Path(name).name
     data = given.get("data")
     found = [short if data in (None, "real") else f"{short}-{data}"]
     if found[0] not in there and data is None:
-        found = [folder for folder in there if folder.startswith(f"{short}-")]
+        found = [folder for folder in there if folder.startswith(f"{short}-") or folder.endswith(f"-{short}")]
     found = [folder for folder in found if folder in there]
     if len(found) == 1:
         return runs / STUDIES / found[0]
@@ -241,3 +241,8 @@ def study_folder(name: str, arguments: Sequence[str]) -> Path:
     again = f"; avs study run {name} runs it" if short in known else near_matches(short, [*there, *known])
     wanted = f" with data={data}" if data else ""
     raise UserError(f"no study {short!r} was run{wanted} in {runs}{again}; there are {', '.join(there) or 'none'}")
+
+
+def runs_folder(given: str | None = None) -> Path:
+    """Return the folder of all runs: what was given as `paths.runs_dir`, else its default."""
+    return Path(given or os.environ.get("AVS_RUNS_DIR", "runs")).expanduser()

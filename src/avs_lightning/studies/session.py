@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,8 @@ class Session:
     ) -> Session:
         """Compose the cells of a study or a sweep.
 
-        A sweep without `study=NAME` is named after its cells: the same command finds its own study again. Where they
-        come in several batches, `name` is what the first was given.
+        A sweep without `study=NAME` is named after the day, what is swept and its cells: the same command finds its own
+        study again by these. Where they come in several batches, `name` is what the first was given.
 
         Raises:
             UserError: a configuration that does not compose, two cells that would compute the same, a setting of
@@ -89,10 +90,10 @@ class Session:
             raise UserError(f"study={asked}: the name is a folder's; it has letters, digits, _, -, + and . only")
         cells = compose_cells(requests, compose, asked or UNNAMED, command)
         everything = with_parents(cells)
-        if not asked:
-            asked = f"sweep-{digest([cell.signature for cell in cells])}"
-            _name_group(everything, asked)
         runs = Path(cells[0].config["paths"]["runs_dir"]).resolve()
+        if not asked:
+            asked = sweep_name(cells, runs)
+            _name_group(everything, asked)
         dry_run = bool(first.get("dry_run"))
         return cls(str(asked), cells, everything, requests, runs, launcher, overrides, dry_run, study)
 
@@ -241,6 +242,15 @@ def failures(session: Session, outcome: Outcome) -> UserError | None:
         lines.append(f"{len(outcome.left)} of {len(names)} cells were not begun: the disk is full. Free some space.")
     lines.append("The same command tries them again, and nothing else.")
     return UserError("\n".join(lines))
+
+
+def sweep_name(cells: Sequence[Cell], runs: Path) -> str:
+    """Return the name of a sweep of these cells, that of its folder where it has one."""
+    ending = digest([cell.signature for cell in cells])
+    keys = dict.fromkeys(key.rpartition(".")[2] for cell in cells for key in cell.parameters)
+    swept = re.sub(r"[^\w+]", "", "_".join(keys))[:40].strip("_") or "sweep"
+    known = sorted(folder.name for folder in (runs / STUDIES).glob(f"*-{ending}"))
+    return known[0] if known else f"{date.today().isoformat()}_{swept}-{ending}"
 
 
 def digest(texts: Sequence[str]) -> str:

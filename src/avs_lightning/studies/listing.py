@@ -1,0 +1,150 @@
+"""The runs, sweeps and studies in a folder, newest first."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+
+from rich.text import Text
+
+from avs_lightning.errors import UserError
+from avs_lightning.metrics.names import score_label, score_text
+from avs_lightning.reporting.console import spoken
+from avs_lightning.reporting.report.run_files import RunFiles
+from avs_lightning.studies.plan import Plan, State, failure_of, read_metrics, state_of
+from avs_lightning.studies.reports import is_study, sources_in
+from avs_lightning.studies.results import cell_folder, states_in
+from avs_lightning.studies.status import runs_of
+from avs_lightning.training.progress import read_progress
+
+CUT_OFF = "cut off"
+SCORES = ("miou_frame", "fscore_frame")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line of the list.
+
+    Attributes:
+        kind: "run", "sweep" or "study".
+        name: of the run, or of the folder of a sweep or study.
+        folder: of its files.
+        started: local time, "2026-11-25 08:15"; "" where nothing says when.
+        state: "done", "running", "failed", "cut off", "new"; of several cells how many are what.
+        epochs: trained of all, "2/15"; "" for several cells.
+        miou: of the test with the own sound, protocol `frame`, per cent; "" where there is none.
+        fscore: of the same.
+        seconds: of training and test; None where nothing says.
+        note: why it failed.
+    """
+
+    kind: str
+    name: str
+    folder: Path
+    started: str
+    state: str
+    epochs: str = ""
+    miou: str = ""
+    fscore: str = ""
+    seconds: float | None = None
+    note: str = ""
+
+    def lines(self) -> Iterator[Text]:
+        """What the terminal shows: what it is, and its folder on a line by itself, so that it can be copied."""
+        seconds = "" if self.seconds is None else spoken(self.seconds)
+        scores = [f"{score_label(name)} {value}" for name, value in zip(SCORES, (self.miou, self.fscore)) if value]
+        epochs = f"{self.epochs} epochs" if self.epochs else ""
+        parts = [self.state, epochs, *scores, seconds]
+        head = Text.assemble(f"{self.started or 'not begun':<16}  {self.kind:<5}  ", (self.name, "bold"))
+        yield head.append(f"  {', '.join(filter(None, parts))}")
+        yield Text(f"  {self.folder}")
+        if self.note:
+            yield Text(f"  {self.note.splitlines()[0]}", style="dim")
+
+
+def listed_in(folder: Path, cells: bool = False) -> list[Listed]:
+    """List what is in a folder, newest first.
+
+    Args:
+        folder: of runs, `paths.runs_dir`.
+        cells: list the cells of sweeps and studies by themselves too.
+
+    Raises:
+        UserError: there is nothing.
+    """
+    sources = list(sources_in(folder))
+    studies = [(source, plan) for source in sources if is_study(source) and (plan := _plan(source)) is not None]
+    planned = {cell_folder(cell, runs_of(source)).resolve() for source, plan in studies for cell in plan.cells}
+    found = [_study(source, plan) for source, plan in studies]
+    found += [Listed("study", source.name, source, "", "its plan.json is damaged") for source in sources
+              if is_study(source) and source not in dict(studies)]  # fmt: skip
+    found += [_run(source) for source in sources if not is_study(source) and (cells or source.resolve() not in planned)]
+    return sorted(found, key=lambda one: one.started, reverse=True)
+
+
+def write_listing(listed: Sequence[Listed], path: Path) -> None:
+    """Write the list as a CSV file.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, [field.name for field in fields(Listed)], lineterminator="\n")
+            table.writeheader()
+            table.writerows(asdict(one) for one in listed)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _plan(folder: Path) -> Plan | None:
+    try:
+        return Plan.load(folder)
+    except UserError:
+        return None
+
+
+def _study(folder: Path, plan: Plan) -> Listed:
+    counts = Counter(_state(State(state)) for state in states_in(plan, runs_of(folder)).values())
+    total = sum(counts.values())
+    others = [f"{count} {state}" for state, count in counts.items() if state != "done"]
+    state = ", ".join([f"{counts['done']} of {total} done", *others])
+    return Listed("study" if plan.table else "sweep", plan.study, folder, _local(plan.planned), state)
+
+
+def _run(folder: Path) -> Listed:
+    files, metrics, progress = RunFiles(folder), read_metrics(folder) or {}, read_progress(folder) or {}
+    config, environment = files.mapping("config.yaml"), files.mapping("environment.json")
+    scores = (metrics.get("scores") or {}).get("true") or {}
+    done = metrics.get("epochs", max(0, progress["epoch"] - 1) if progress else None)
+    total = (config.get("trainer") or {}).get("max_epochs")
+    cost, state = metrics.get("cost") or {}, state_of(folder)
+    seconds = [value for name in ("train_seconds", "test_seconds") if (value := cost.get(name)) is not None]
+    return Listed(
+        kind="run",
+        name=str(config.get("name") or folder.name),
+        folder=folder,
+        started=_local(str(environment.get("started", ""))),
+        state=_state(state),
+        epochs="" if done is None or "split" in metrics else f"{done}/{total}",
+        miou=score_text(SCORES[0], scores[SCORES[0]]) if SCORES[0] in scores else "",
+        fscore=score_text(SCORES[1], scores[SCORES[1]]) if SCORES[1] in scores else "",
+        seconds=sum(seconds) if seconds else None,
+        note=failure_of(folder) if state == State.FAILED else "",
+    )
+
+
+def _state(state: State) -> str:
+    return CUT_OFF if state == State.RESUMED else str(state)
+
+
+def _local(moment: str) -> str:
+    try:
+        return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return ""
