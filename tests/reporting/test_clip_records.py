@@ -3,7 +3,6 @@
 import csv
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 import soundfile
 import torch
 from PIL import Image
+from pytorch_lightning.strategies import SingleDeviceStrategy
 from torch import Tensor
 
 from avs_lightning.data import ClipBatch, MultiSourceDataset, collate_clips
@@ -46,9 +46,15 @@ def record(folder: Path, dataset: Any, count: int, first: bool = True) -> None:
         method.test_step(collate_clips([dataset[index]]), index)
     method.clip_scores["test"] = method.test_scores["test"].per_clip()
     records = ClipRecords(folder, count)
-    precision = SimpleNamespace(forward_context=nullcontext)
     loaders = [SimpleNamespace(dataset=dataset), SimpleNamespace(dataset=None)]
-    trainer: Any = SimpleNamespace(is_global_zero=first, test_dataloaders=loaders, precision_plugin=precision)
+    strategy = SingleDeviceStrategy()
+    trainer: Any = SimpleNamespace(
+        is_global_zero=first,
+        test_dataloaders=loaders,
+        lightning_module=method,
+        strategy=strategy,
+        precision_plugin=strategy.precision_plugin,
+    )
     records.on_test_end(trainer, method)
 
 

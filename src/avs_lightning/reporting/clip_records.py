@@ -52,11 +52,10 @@ class ClipRecords(Callback):
             return
         part.mkdir()
         entries = []
-        with trainer.precision_plugin.forward_context():
-            for number, (row, why) in enumerate(choose_clips(scores, self.count).items()):
-                entry = {"id": "", "category": "", "why": why, **_figures(scores, row)}
-                clip = dataset[int(scores.indices[row])]
-                entries.append(entry | write_clip(part, f"{number:02d}_{why}", clip, pl_module))
+        for number, (row, why) in enumerate(choose_clips(scores, self.count).items()):
+            entry = {"id": "", "category": "", "why": why, **_figures(scores, row)}
+            clip = dataset[int(scores.indices[row])]
+            entries.append(entry | write_clip(part, f"{number:02d}_{why}", clip, trainer))
         (part / "index.json").write_text(json.dumps(entries, indent=1) + "\n")
         part.replace(folder)  # whole, or not there
 
@@ -105,7 +104,7 @@ def _ascending(values: Tensor) -> list[int]:
     return [place for place in order.tolist() if not values[place].isnan()]
 
 
-def write_clip(folder: Path, name: str, clip: Clip, method: pl.LightningModule) -> dict[str, Any]:
+def write_clip(folder: Path, name: str, clip: Clip, trainer: pl.Trainer) -> dict[str, Any]:
     """Write a clip's T frames (JPEG), true and predicted masks (1-bit PNG of the same size) and sound (MP3).
 
     Returns:
@@ -113,7 +112,7 @@ def write_clip(folder: Path, name: str, clip: Clip, method: pl.LightningModule) 
         labelled), "prediction", "muted" (the prediction without sound), and "sound" (None where the clip has none).
     """
     batch = collate_clips([clip])
-    masks = {"prediction": predict(method, batch) > 0.5, "muted": predict(method, mute(batch)) > 0.5}
+    masks = {"prediction": predict(trainer, batch) > 0.5, "muted": predict(trainer, mute(batch)) > 0.5}
     entry: dict[str, Any] = {"id": clip.id, "category": clip.category, "frames": [], "truth": []}
     for second, image in enumerate(denormalise(clip.images)):
         pixels = (image * 255).round().byte().permute(1, 2, 0).numpy()

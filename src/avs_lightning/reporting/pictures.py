@@ -39,22 +39,22 @@ class ClipPictures(Callback):
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.sanity_checking or (trainer.current_epoch + 1) % self.every_n_epochs:
             return
-        self._draw(trainer, pl_module, trainer.val_dataloaders, "val", f"val_epoch_{trainer.current_epoch + 1:03d}")
+        self._draw(trainer, trainer.val_dataloaders, "val", f"val_epoch_{trainer.current_epoch + 1:03d}")
 
     def on_test_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, SegmentationMethod)
         loaders = trainer.test_dataloaders
         own_sound = loaders[0] if isinstance(loaders, list) else loaders
-        self._draw(trainer, pl_module, own_sound, next(iter(pl_module.test_scores)), "test")
+        self._draw(trainer, own_sound, next(iter(pl_module.test_scores)), "test")
 
-    def _draw(self, trainer: pl.Trainer, method: pl.LightningModule, loader: Any, split: str, name: str) -> None:
+    def _draw(self, trainer: pl.Trainer, loader: Any, split: str, name: str) -> None:
         if not trainer.is_global_zero:
             return
         dataset = loader.dataset
         chosen = np.unique(np.linspace(0, len(dataset) - 1, self.clips).round().astype(int))
         for number, index in enumerate(chosen):
             batch = collate_clips([dataset[int(index)]])
-            found = {"prediction": predict(method, batch), "muted": predict(method, mute(batch))}
+            found = {"prediction": predict(trainer, batch), "muted": predict(trainer, mute(batch))}
             self.folder.mkdir(parents=True, exist_ok=True)
             draw_clip(batch, found, self.folder / f"{name}_{number}.png")
             for logger in trainer.loggers:
@@ -66,10 +66,18 @@ class ClipPictures(Callback):
 
 
 @torch.no_grad()
-def predict(method: pl.LightningModule, batch: ClipBatch) -> Tensor:
-    """Return the probabilities [T, H, W] of a batch of one clip, on the CPU; leaves the method's mode as it was."""
+def predict(trainer: pl.Trainer, batch: ClipBatch) -> Tensor:
+    """Return the probabilities [T, H, W] of a batch of one clip, on the CPU, in the precision of the trainer's scores.
+
+    Args:
+        trainer: runs its method as in an evaluation step; the method's mode stays what it was.
+        batch: as a data loader gives it.
+    """
+    method, precision = trainer.lightning_module, trainer.precision_plugin
+    given = trainer.strategy.batch_to_device(precision.convert_input(batch))
     training = method.training
-    out = method.eval()(batch.to(method.device))
+    with precision.test_step_context():
+        out = method.eval()(given)
     method.train(training)
     return out.logits[0, :, 0].float().sigmoid().cpu()
 

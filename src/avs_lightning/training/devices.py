@@ -33,15 +33,21 @@ def process_count(trainer: Mapping[str, Any]) -> int:
     return device_count(trainer) * int(trainer.get("num_nodes") or 1)
 
 
+def on_cpu(trainer: Mapping[str, Any]) -> bool:
+    """Say whether a run with these settings of `trainer` computes on the CPU of this machine."""
+    import torch
+
+    if trainer["accelerator"] != "auto":
+        return bool(trainer["accelerator"] == "cpu")
+    return not (torch.cuda.is_available() or torch.backends.mps.is_available())
+
+
 def check_processes(trainer: Mapping[str, Any]) -> None:
     """Refuse more processes than cores: Lightning would start them all. Two are always allowed, to try it out.
 
     Raises:
         UserError: there would be too many.
     """
-    import torch
-
     cores, devices = os.cpu_count() or 1, device_count(trainer)
-    on_cpu = trainer["accelerator"] == "cpu" or (trainer["accelerator"] == "auto" and not torch.cuda.is_available())
-    if on_cpu and devices > max(2, cores):
+    if on_cpu(trainer) and devices > max(2, cores):
         raise UserError(f"trainer.devices={devices}: on the CPU each is a process, and this machine has {cores} cores")

@@ -20,6 +20,7 @@ from avs_lightning.reporting.console import console, is_first_process, say
 from avs_lightning.reporting.tables import network_table, scores_table
 from avs_lightning.reporting.verdict import verdict
 from avs_lightning.training.loggers import log_data, run_loggers
+from avs_lightning.training.precision import check_precision
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.stops import explained_stops
 from avs_lightning.training.trainer import build_trainer
@@ -39,6 +40,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         raise UserError("this checkpoint does not say what it was trained on: name a data set (data=s4, data=ms3, ...)")
     if cfg.split not in SPLITS:
         raise UserError(f"split={cfg.split} is unknown; it is one of {', '.join(SPLITS)}")
+    check_precision(cfg.trainer, training=False)
     probes = asked_probes(cfg)
     folder = RunFolder(Path(cfg.paths.output_dir).resolve())
     if is_first_process():

@@ -22,6 +22,7 @@ from avs_lightning.training.devices import check_processes, process_count
 from avs_lightning.training.gradient_norm import GradientNorm
 from avs_lightning.training.history import EpochBar, History
 from avs_lightning.training.launcher import PeerLauncher
+from avs_lightning.training.precision import check_precision
 from avs_lightning.training.progress import RunProgress
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.sync_batch_norm import BatchNormSync
@@ -107,8 +108,10 @@ def check_settings(cfg: DictConfig) -> None:
     """Refuse what cannot lead to the results that are asked for, before anything is built.
 
     Raises:
-        UserError: settings that leave no best checkpoint, or Lightning's dry run, which leaves nothing.
+        UserError: a precision that this machine does not have, settings that leave no best checkpoint, or Lightning's
+            dry run, which leaves nothing.
     """
+    check_precision(cfg.trainer, training=True)
     if cfg.trainer.get("fast_dev_run"):
         raise UserError(
             f"trainer.fast_dev_run={cfg.trainer.fast_dev_run}: Lightning then writes no logs, and a run is made of "
