@@ -22,7 +22,9 @@ USAGE = """avs study: run a study with a name, and set its table beside the pape
   avs study run NAME [data=VARIANT] [AXIS=VALUE,...] [seeds=0,1,2] [KEY=VALUE ...] [--dry-run]
                                               run what is not done; the same command goes on after any stop
   avs study status NAME                       how far each cell is
-  avs study table NAME [--format md|csv|latex] [--output FILE]
+  avs study table NAME [--format md|csv|latex] [--output FILE] [--score miou,fscore,fpr] [--protocol PROTOCOL]
+                                              --score fscore alone, or several; --protocol reference, frame, dataset,
+                                              reference@2 or reference@1
 
   avs study run table_a1 data=synthetic       28 cells on drawn clips, small enough for two cores
   avs study run table_a2 data.root=data launcher=parallel
@@ -112,6 +114,8 @@ def table(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="avs study table", add_help=False, allow_abbrev=False)
     parser.add_argument("--format")
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--score")
+    parser.add_argument("--protocol")
     options, rest = parser.parse_known_args(argv)
     if options.format and options.format not in FORMATS:
         raise UserError(f"--format {options.format} is unknown; it is one of {', '.join(FORMATS)}")
@@ -119,7 +123,7 @@ def table(argv: list[str]) -> int:
     from avs_lightning.reporting.console import console
     from avs_lightning.studies.status import study_table, written
 
-    made = study_table(study_folder(name, arguments))
+    made = study_table(study_folder(name, arguments), listed(options.score) if options.score else (), options.protocol)
     if options.output:
         kind = options.format or {".csv": "csv", ".tex": "latex"}.get(options.output.suffix, "md")
         console.print(f"The table is in {written(options.output, made, kind)}", soft_wrap=True)

@@ -28,13 +28,14 @@ def score_label(name: str) -> str:
     return "wrongly on %" if name == "false_positive_rate" else name
 
 
-def score_text(name: str, value: float | None) -> str:
+def score_text(name: str, value: float | None, decimals: int = 1) -> str:
     """Write a fraction as its score is printed: "39.4" of an mIoU or a false-positive rate, ".570" of an F-score.
 
     Args:
         name: of the score, as in metrics.json.
         value: the fraction; None or NaN, where there is none, is a dash.
+        decimals: of a percentage; an F-score has three.
     """
     if value is None or math.isnan(value):
         return "–"
-    return f"{value:.3f}".removeprefix("0") if name.startswith("fscore") else f"{100 * value:.1f}"
+    return f"{value:.3f}".removeprefix("0") if name.startswith("fscore") else f"{100 * value:.{decimals}f}"

@@ -153,9 +153,9 @@ def to_rich(grid: Grid) -> Group:
 def _html_cell(row: Row, column: int) -> str:
     entries = [(name, line[column]) for name, line in row.lines]
     value = entries[0][1].value
+    names = ["" if number == 0 or name == "difference" else f"{name}&nbsp;" for number, (name, _) in enumerate(entries)]
     lines = [
-        f'<div class="{entry.kind}">{"paper&nbsp;" if name == "paper" else ""}{_unbroken(entry.text)}</div>'
-        for name, entry in entries
+        f'<div class="{entry.kind}">{name}{_unbroken(entry.text)}</div>' for name, (_, entry) in zip(names, entries)
     ]
     sorts_by = "" if value is None else f' data-value="{value:.6g}"'
     return f"<td{sorts_by}>{''.join(lines)}</td>"

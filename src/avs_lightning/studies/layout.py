@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from avs_lightning.errors import UserError, near_matches
-from avs_lightning.metrics.names import PROTOCOLS
+from avs_lightning.metrics.names import PROTOCOLS, score_label, score_text
 from avs_lightning.studies.published import check_comparable, published_names
 
 KEYS = ("rows", "columns", "score", "protocol", "published", "labels", "published_values", "orderings")
@@ -18,27 +18,48 @@ CLAIM_KEYS = ("claim", "best", "higher", "lower", "where")
 
 @dataclass(frozen=True)
 class Score:
-    """How a score is shown: `scale` times the measured fraction, with `decimals` decimals."""
+    """How a score is shown.
 
-    title: str
-    scale: float
-    decimals: int
+    Attributes:
+        name: in metrics.json, before the protocol.
+        scale: from the measured fraction to what tables hold.
+        decimals: of a percentage.
+        higher_is_better: else a lower one is.
+    """
+
+    name: str
+    scale: float = 100
+    decimals: int = 1
     higher_is_better: bool = True
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return score_label(self.name)
+
+    @property
+    def has_protocol(self) -> bool:
+        """Whether it is measured by several protocols."""
+        return self.name != "false_positive_rate"
+
+    def column(self, protocol: str) -> str:
+        """Return its name among the scores of a run."""
+        return f"{self.name}_{protocol}" if self.has_protocol else self.name
 
     def text(self, value: float) -> str:
         """Write a value that is already scaled."""
-        return f"{value:.{self.decimals}f}"
+        return score_text(self.name, value / self.scale, self.decimals)
 
     def signed(self, value: float) -> str:
         """Write a difference, with its sign unless it rounds to zero."""
-        text = f"{abs(value):.{self.decimals}f}"
+        text = self.text(abs(value))
         return text if not float(text) else ("+" if value > 0 else "−") + text
 
 
 SCORES = {
-    "miou": Score("mIoU %", 100, 2),
-    "fscore": Score("F-score", 1, 3),
-    "fpr": Score("false-positive rate %", 100, 1, higher_is_better=False),
+    "miou": Score("miou", decimals=2),
+    "fscore": Score("fscore", scale=1),
+    "fpr": Score("false_positive_rate", higher_is_better=False),
 }
 
 
@@ -66,7 +87,7 @@ class Layout:
     Attributes:
         rows: axes that make the rows, the outermost first.
         columns: axes that make the columns, the outermost first.
-        score: "miou", "fscore" or "fpr".
+        scores: of "miou", "fscore" and "fpr"; the first decides what is ordered or shown alone.
         protocol: of `metrics`, "reference@4" is "reference"; the false-positive rate has none.
         published: the published table to compare with, or None.
         labels: per axis how its values are shown.
@@ -77,7 +98,7 @@ class Layout:
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    score: str = "miou"
+    scores: tuple[str, ...] = ("miou", "fscore")
     protocol: str = "reference"
     published: str | None = None
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -104,14 +125,37 @@ class Layout:
         return (*self.rows, *self.columns)
 
     @property
-    def unit(self) -> Score:
-        """How the score is shown."""
-        return SCORES[self.score]
+    def units(self) -> dict[str, Score]:
+        """How each score is shown."""
+        return {score: SCORES[score] for score in self.scores}
 
     @property
-    def results_column(self) -> str:
-        """The score's column among a study's results."""
-        return "false_positive_rate" if self.score == "fpr" else f"{self.score}_{self.protocol}"
+    def leading(self) -> Score:
+        """How the first score is shown."""
+        return SCORES[self.scores[0]]
+
+    @property
+    def title(self) -> str:
+        """What is measured."""
+        return " and ".join(unit.title for unit in self.units.values())
+
+    @property
+    def has_protocol(self) -> bool:
+        """Whether a score of it is measured by several protocols."""
+        return any(unit.has_protocol for unit in self.units.values())
+
+    def of(self, scores: Sequence[str] = (), protocol: str | None = None) -> Layout:
+        """Return this layout with other scores or by another protocol, as `--score` and `--protocol` name them.
+
+        Raises:
+            UserError: an unknown score or protocol, or a protocol for what has none.
+        """
+        chosen = replace(self, scores=_scores(scores, "--score") if scores else self.scores)
+        if protocol is None:
+            return chosen
+        if not chosen.has_protocol:
+            raise UserError(f"--protocol {protocol}: --score {','.join(chosen.scores)} has no protocol; leave it out")
+        return replace(chosen, protocol=_protocol(protocol, "--protocol"))
 
     def label(self, axis: str, value: str) -> str:
         """Return how an axis' value is shown."""
@@ -126,23 +170,24 @@ class Layout:
             spelled[axis] = [fixed] if fixed is not None else [value, self.label(axis, value)]
         return spelled | {column: [value] for column, value in self.published_values.items() if isinstance(value, str)}
 
-    def scores(self, results: pd.DataFrame) -> pd.DataFrame:
+    def measured(self, results: pd.DataFrame) -> pd.DataFrame:
         """Return a study's results as this table shows them.
 
         Args:
             results: a row a cell and seed; columns: the axes, "seed", "state", and scores as fractions.
 
         Returns:
-            The same rows; columns: the axes (text), "seed", "state", "score" (scaled as shown; NaN where not done),
-            "encoder" ("" where it is not known).
+            The same rows; columns: the axes (text), "seed", "state", the layout's scores (scaled as shown; NaN where
+            not done), "encoder" ("" where it is not known).
 
         Raises:
             UserError: two rows are of the same cell and seed.
         """
         scores = results[[*self.axes, "seed", "state"]].astype(dict.fromkeys(self.axes, str)).reset_index(drop=True)
-        measured = results.get(self.results_column, pd.Series(float("nan"), index=results.index))
-        scores["score"] = pd.to_numeric(measured).to_numpy(dtype=float) * self.unit.scale
-        scores.loc[scores["state"].astype(str) != "done", "score"] = float("nan")
+        for score, unit in self.units.items():
+            found = results.get(unit.column(self.protocol), pd.Series(float("nan"), index=results.index))
+            scores[score] = pd.to_numeric(found).to_numpy(dtype=float) * unit.scale
+        scores.loc[scores["state"].astype(str) != "done", list(self.scores)] = float("nan")
         encoders = results.get("encoder", pd.Series("", index=results.index))
         scores["encoder"] = encoders.fillna("").astype(str).to_numpy()
         if (again := scores.duplicated([*self.axes, "seed"])).any():
@@ -162,13 +207,13 @@ def _read(given: Mapping[str, Any], axes: Mapping[str, Collection[str]] | Sequen
         raise UserError(f"{where}: the axis {', '.join(missing)} is neither in rows nor in columns; put it into one")
     if twice := [axis for axis in values if [*rows, *columns].count(axis) > 1]:
         raise UserError(f"{where}: the axis {', '.join(twice)} is named twice; rows and columns share no axis")
-    score = _one_of(given.get("score", "miou"), SCORES, f"{where}.score")
-    protocol = _one_of(str(given.get("protocol", "reference")).removesuffix("@4"), PROTOCOLS, f"{where}.protocol")
+    scores = _scores(given.get("score", Layout.scores), f"{where}.score")
+    protocol = _protocol(given.get("protocol", "reference"), f"{where}.protocol")
     published = given.get("published")
     spelled = _axis_values(given.get("published_values"), f"{where}.published_values")
     if published is not None:
         published = _one_of(published, published_names(), f"{where}.published")
-        check_comparable(published, score, list(values), spelled, f"{where}.published")
+        check_comparable(published, scores, list(values), spelled, f"{where}.published")
     labels = {}
     for axis, shown in _axis_values(given.get("labels"), f"{where}.labels").items():
         _one_of(axis, values, f"{where}.labels")
@@ -178,7 +223,18 @@ def _read(given: Mapping[str, Any], axes: Mapping[str, Collection[str]] | Sequen
     claims = tuple(
         _claim(claim, values, f"{where}.orderings[{i}]") for i, claim in enumerate(given.get("orderings") or ())
     )
-    return Layout(rows, columns, score, protocol, published, labels, spelled, claims)
+    return Layout(rows, columns, scores, protocol, published, labels, spelled, claims)
+
+
+def _scores(given: Any, where: str) -> tuple[str, ...]:
+    names = [given] if isinstance(given, str) else list(given or [])
+    if not names:
+        raise UserError(f"{where}: name at least one of {', '.join(SCORES)}")
+    return tuple(dict.fromkeys(_one_of(name, SCORES, where) for name in names))
+
+
+def _protocol(given: Any, where: str) -> str:
+    return _one_of(str(given).removesuffix("@4"), PROTOCOLS, where)
 
 
 def _claim(given: Any, values: Mapping[str, Collection[str]], where: str) -> Claim:

@@ -81,20 +81,20 @@ class Ordering:
 def judge_claims(results: pd.DataFrame, layout: Layout) -> list[Ordering]:
     """Judge every claim of a layout.
 
-    Means are compared; where seeds are missing, means of the seeds that are there. One missing cell leaves a claim
-    open, unless another cell refutes it.
+    Means of the layout's leading score are compared; where seeds are missing, means of the seeds that are there. One
+    missing cell leaves a claim open, unless another cell refutes it.
 
     Args:
-        results: a row a cell and seed, as for `Layout.scores`.
+        results: a row a cell and seed, as for `Layout.measured`.
         layout: with the claims.
     """
-    scores = layout.scores(results)
+    scores = layout.measured(results)
     cells = {
-        tuple(str(value) for value in key): group.set_index("seed")["score"].dropna()
+        tuple(str(value) for value in key): group.set_index("seed")[layout.scores[0]].dropna()
         for key, group in scores.groupby(list(layout.axes), sort=False)
     }
     values = {axis: list(dict.fromkeys(scores[axis])) for axis in layout.axes}
-    return [Ordering(claim, tuple(_compare(claim, cells, values, layout)), layout.unit) for claim in layout.claims]
+    return [Ordering(claim, tuple(_compare(claim, cells, values, layout)), layout.leading) for claim in layout.claims]
 
 
 def _compare(claim: Claim, cells: Cells, values: Mapping[str, Sequence[str]], layout: Layout) -> Iterator[Comparison]:
@@ -109,7 +109,7 @@ def _compare(claim: Claim, cells: Cells, values: Mapping[str, Sequence[str]], la
         if first in cells and planned:
             where = " ".join(layout.label(axis, value) for axis, value in others.items() if len(values[axis]) > 1)
             named = [(_shown(layout, side), cells[key]) for key, side in planned.items()]
-            yield _comparison(where, (_shown(layout, claim.first), cells[first]), named, layout.unit)
+            yield _comparison(where, (_shown(layout, claim.first), cells[first]), named, layout.leading)
 
 
 def _comparison(where: str, first: NamedScores, rivals: Sequence[NamedScores], unit: Score) -> Comparison:

@@ -1,5 +1,6 @@
 """The numbers that papers have published, each with its source, from the CSV files in `published/`."""
 
+import math
 from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
@@ -53,33 +54,41 @@ def published_score(published: pd.DataFrame, score: str, values: Mapping[str, Co
         values: per column the spellings that will do; a column that is not named must not matter.
 
     Returns:
-        The number in the table's own unit; None where the table has none, or has several that fit.
+        The number in the table's own unit; None where the table has none (of this score at all, perhaps), or has
+        several that fit.
     """
+    if score not in published:
+        return None
     rows = published
     for column, spellings in values.items():
         rows = rows[rows[column].isin(list(spellings))]
-    return float(rows[score].iloc[0]) if len(rows) == 1 else None
+    number = float(rows[score].iloc[0]) if len(rows) == 1 else math.nan
+    return None if math.isnan(number) else number
 
 
 def check_comparable(
-    name: str, score: str, axes: Collection[str], spelled: Mapping[str, Mapping[str, str] | str], where: str
+    name: str,
+    scores: Collection[str],
+    axes: Collection[str],
+    spelled: Mapping[str, Mapping[str, str] | str],
+    where: str,
 ) -> None:
     """See that each cell of a study has at most one number in a published table.
 
     Args:
         name: of the table.
-        score: that the study shows.
+        scores: that the study shows; one that the table has will do.
         axes: of the study.
         spelled: `Layout.published_values`.
         where: the key in study.yaml, for error messages.
 
     Raises:
-        UserError: the table lacks the score or an axis, or tells apart what the study does not.
+        UserError: the table lacks all of the scores or an axis, or tells apart what the study does not.
     """
     table = published_table(name)
     columns = key_columns(table)
-    if score not in table.columns:
-        raise UserError(f"{where}: {name} has no {score}; set published: null, or another score")
+    if not any(score in table.columns for score in scores):
+        raise UserError(f"{where}: {name} has no {' or '.join(scores)}; set published: null, or another score")
     if unknown := [axis for axis in (*axes, *spelled) if axis not in columns]:
         raise UserError(
             f"{where}: {name} has no column {unknown[0]!r}{near_matches(unknown[0], columns)} (it has "

@@ -93,10 +93,9 @@ def study_report(folder: Path) -> Report:
         )
         for cell in plan.cells
     ]
-    facts = {"protocol": table.layout.protocol, **facts_of(plan, runs)}
-    score = "false_positive_rate" if table.layout.score == "fpr" else table.layout.score
+    layout, facts = table.layout, {"protocol": table.layout.protocol, **facts_of(plan, runs)}
     tables = [table.to_html(facts=False)]
-    return Report(plan.title, plan.question, facts, shown, tables, table.warnings, score, table.layout.protocol)
+    return Report(plan.title, plan.question, facts, shown, tables, table.warnings, layout.leading.name, layout.protocol)
 
 
 def run_report(folder: Path) -> Report:

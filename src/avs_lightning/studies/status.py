@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -25,14 +26,20 @@ def runs_of(folder: Path) -> Path:
     return folder.parents[1]
 
 
-def study_table(folder: Path) -> StudyTable:
+def study_table(folder: Path, scores: Sequence[str] = (), protocol: str | None = None) -> StudyTable:
     """Build a study's table from what its cells have left; a sweep's has a row a cell.
 
+    Args:
+        folder: of the study.
+        scores: "miou", "fscore", "fpr"; without any, those of the study's own table.
+        protocol: None for that of the study's own table.
+
     Raises:
-        UserError: the folder holds no study, or its plan is damaged.
+        UserError: the folder holds no study, its plan is damaged, or there is no such score or protocol.
     """
     plan = Plan.load(folder)
-    results, facts, layout = results_of(plan, runs_of(folder)), facts_of(plan, runs_of(folder)), layout_of(plan, folder)
+    layout = layout_of(plan, folder).of(scores, protocol)
+    results, facts = results_of(plan, runs_of(folder)), facts_of(plan, runs_of(folder))
     if plan.table:
         facts |= {"overrides": " ".join(plan.overrides)} if plan.overrides else {}
     else:
@@ -55,7 +62,7 @@ def layout_of(plan: Plan, folder: Path) -> Layout:
 
 
 def status_of(folder: Path) -> tuple[Table, list[str]]:
-    """Lay out how far each cell of a study is, with the score of the study's own table.
+    """Lay out how far each cell of a study is, with the leading score of the study's own table.
 
     Returns:
         A table that fits 80 columns, and the lines below it, which are to be copied and so not folded.
@@ -67,22 +74,22 @@ def status_of(folder: Path) -> tuple[Table, list[str]]:
     states, layout = states_in(plan, runs), layout_of(plan, folder)
     counts = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).most_common())
     table = Table(title=f"{plan.study}: {len(plan.cells)} cells, {counts}", title_style="bold", header_style="bold")
-    for column in ("cell", "seed", "state", layout.unit.title):
-        table.add_column(column, overflow="fold", justify="right" if column == layout.unit.title else "left")
+    for column in ("cell", "seed", "state", layout.leading.title):
+        table.add_column(column, overflow="fold", justify="right" if column == layout.leading.title else "left")
     reasons: dict[str, list[str]] = {}
     for cell in plan.cells:
         state, folder_of_cell = states[cell.signature], cell_folder(cell, runs)
         scores = (read_metrics(folder_of_cell) or {}).get("scores") or {}
-        score = scores.get(OWN, {}).get(layout.results_column)
+        score = scores.get(OWN, {}).get(layout.leading.column(layout.protocol))
         if state == "failed":
             reasons.setdefault(failure_of(folder_of_cell), []).append(cell.name)
         table.add_row(
             cell.name + ("" if cell.in_table else " (others start from it)"),
             str(cell.seed),
             state + _detail(folder_of_cell, state),
-            "" if score is None else layout.unit.text(layout.unit.scale * score),
+            "" if score is None else layout.leading.text(layout.leading.scale * score),
         )
-    protocol = "" if layout.score == "fpr" else f"Protocol {protocol_label(layout.protocol)}; "
+    protocol = f"Protocol {protocol_label(layout.protocol)}; " if layout.leading.has_protocol else ""
     lines = [f"failed, {', '.join(names)}: {why}" for why, names in reasons.items()]
     lines.append(
         " ".join([f"{protocol}planned {plan.planned}", *(["with", *plan.overrides] if plan.overrides else [])])

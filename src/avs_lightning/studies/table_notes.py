@@ -25,25 +25,23 @@ def notes(table: StudyTable) -> Iterator[Note]:
     """Yield what stands under a table."""
     yield from (Note("warning", text) for text in table.warnings)
     layout, planned = table.layout, {cell.planned for cell in table.cells}
-    protocol = (
-        "" if layout.score == "fpr" else f"; protocol {protocol_label(layout.protocol)} ({PROTOCOLS[layout.protocol]})"
-    )
+    protocol = f"; protocol {protocol_label(layout.protocol)} ({PROTOCOLS[layout.protocol]})"
     seeds = "each cell one seed" if planned == {1} else "mean ± sample standard deviation over the seeds of a cell"
     if len(planned) == 1 and planned != {1}:
         seeds = f"mean ± sample standard deviation over {min(planned)} seeds"
-    yield Note("note", f"{layout.unit.title}{protocol}; {seeds}.")
-    missing = [cell.state for cell in table.cells if cell.mean is None]
+    yield Note("note", f"{layout.title}{protocol if layout.has_protocol else ''}; {seeds}.")
+    missing = [cell.state for cell in table.cells if not cell.n]
     if missing:
         counts = ", ".join(f"{missing.count(state)} {state}" for state in dict.fromkeys(missing))
         yield Note("note", f"{len(missing)} of {len(table.cells)} cells are missing: {counts}.")
-    if table.source is not None:
-        yield Note("note", f"paper: {table.source}; difference: ours less the paper's, in points.")
+    if table.compared:
+        yield Note("note", f"paper: {table.source}; difference: ours less the paper's.")
     if table.synthetic:
         yield Note("note", "Synthetic clips: these numbers do not compare with published ones.")
     for ordering in table.orderings:
         whose = "The paper claims" if layout.published else "Asked"
         yield Note("claim", f"{whose}: {ordering.claim.text}. Here it {ordering.counts}.")
-        yield from (Note("case", comparison.text(layout.unit)) for comparison in ordering.comparisons)
+        yield from (Note("case", comparison.text(layout.leading)) for comparison in ordering.comparisons)
     for key in [*FACTS, *(key for key in table.facts if key not in FACTS)]:
         if table.facts.get(key):
             yield Note("fact", f"{FACTS.get(key, key)}: {table.facts[key]}")
@@ -65,5 +63,5 @@ def warnings(table: StudyTable) -> Iterator[str]:
         return
     if table.layout.protocol != "reference":
         yield f"the paper's numbers follow the protocol {protocol_label('reference')}, ours {table.layout.protocol}."
-    if all(cell.paper is None for cell in table.cells):
-        yield "no cell of this study has a published number."
+    if not table.compared:
+        yield f"no cell of this study has a published {table.layout.title.replace(' and ', ' or ')}."

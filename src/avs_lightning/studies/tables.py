@@ -30,27 +30,17 @@ STATES = {
 
 @dataclass(frozen=True)
 class CellScore:
-    """A cell of the table, in the score's shown unit.
+    """One score of a cell, in its shown unit.
 
     Attributes:
-        values: per axis.
-        planned: how many seeds it has.
-        n: how many of them have a score.
-        mean: over these; None where there is none.
+        mean: over the seeds; None where there is none.
         std: the sample standard deviation (n - 1); None below two.
         paper: the published number; None where there is none, and always for synthetic clips.
-        state: "done", "2 of 3 seeds", or why there is no score.
-        encoders: that were trained, as their runs name them.
     """
 
-    values: Mapping[str, str]
-    planned: int
-    n: int
     mean: float | None
     std: float | None
     paper: float | None
-    state: str
-    encoders: tuple[str, ...] = ()
 
     @property
     def difference(self) -> float | None:
@@ -59,12 +49,33 @@ class CellScore:
 
 
 @dataclass(frozen=True)
+class TableCell:
+    """A cell of the table.
+
+    Attributes:
+        values: per axis.
+        planned: how many seeds it has.
+        n: how many of them have the leading score.
+        scores: by name, in the layout's order.
+        state: "done", "2 of 3 seeds", or why there is no score.
+        encoders: that were trained, as their runs name them.
+    """
+
+    values: Mapping[str, str]
+    planned: int
+    n: int
+    scores: Mapping[str, CellScore]
+    state: str
+    encoders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class StudyTable:
     """A table and what stands under it, see `build_table`."""
 
     title: str
     layout: Layout
-    cells: tuple[CellScore, ...]
+    cells: tuple[TableCell, ...]
     orderings: tuple[Ordering, ...]
     facts: Mapping[str, str]
     source: str | None
@@ -74,6 +85,12 @@ class StudyTable:
     def warnings(self) -> list[str]:
         """What speaks against comparing these numbers with each other or with the paper's."""
         return list(warnings(self))
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The scores of which a cell has a published number."""
+        layout = self.layout
+        return tuple(name for name in layout.scores if any(cell.scores[name].paper is not None for cell in self.cells))
 
     @property
     def grid(self) -> Grid:
@@ -99,21 +116,22 @@ class StudyTable:
         return grids.to_rich(self.grid)
 
     def to_csv(self) -> str:
-        """One line a cell: the axes' values as the study names them, n, mean, std, paper, difference, state."""
-        layout = self.layout
+        """One line a cell: the axes' values as the study names them, n, of each score `miou_mean`, `miou_std`,
+        `miou_paper` and `miou_difference` (an mIoU in percent, an F-score as a fraction), and its state.
+        """
+        layout, compared = self.layout, self.compared
         rows = []
         for cell in self.cells:
-            row = {"n": cell.n, "planned": cell.planned, "mean": cell.mean, "std": cell.std}
-            beside = {} if self.source is None else {"paper": cell.paper, "difference": cell.difference}
-            said = {
-                "state": cell.state,
-                "score": layout.unit.title,
-                "protocol": "" if layout.score == "fpr" else layout.protocol,
-            }
+            row: dict[str, object] = {"n": cell.n, "planned": cell.planned}
+            for name, score in cell.scores.items():
+                row |= {f"{name}_mean": score.mean, f"{name}_std": score.std}
+                if name in compared:
+                    row |= {f"{name}_paper": score.paper, f"{name}_difference": score.difference}
+            said = {"state": cell.state, "protocol": layout.protocol if layout.has_protocol else ""}
             said["clips"] = "synthetic" if self.synthetic else "real"
             said["encoder"] = "; ".join(cell.encoders)
             facts = {key: self.facts.get(key, "") for key in ("data", "fingerprint", "code")}
-            rows.append({**row, **beside, **said, **facts, **cell.values})
+            rows.append({**row, **said, **facts, **cell.values})
         table = pd.DataFrame(rows)
         order = [*layout.axes, *(column for column in table.columns if column not in layout.axes)]
         return table[order].to_csv(index=False, float_format="%.6g", lineterminator="\n")
@@ -148,80 +166,98 @@ def build_table(
         known = results.loc[results["state"].astype(str) == "done", "synthetic"]
         synthetic = synthetic or not all(value is False for value in known.tolist())
     beside = None if synthetic else published
-    scores = layout.scores(results)
+    measured = layout.measured(results)
     cells = tuple(
         _cell(dict(zip(layout.axes, map(str, key))), group, layout, beside)
-        for key, group in scores.groupby(list(layout.axes), sort=False)
+        for key, group in measured.groupby(list(layout.axes), sort=False)
     )
     source = None if beside is None else "; ".join(beside["source"].unique())
     return StudyTable(title, layout, cells, tuple(judge_claims(results, layout)), dict(facts), source, synthetic)
 
 
-def _cell(values: dict[str, str], seeds: pd.DataFrame, layout: Layout, published: pd.DataFrame | None) -> CellScore:
-    scored = seeds["score"].dropna()
-    n, planned = len(scored), len(seeds)
+def _cell(values: dict[str, str], seeds: pd.DataFrame, layout: Layout, published: pd.DataFrame | None) -> TableCell:
+    n, planned = int(seeds[layout.scores[0]].count()), len(seeds)
     if n:
         state = "done" if n == planned else f"{n} of {planned} seeds"
     else:
         present = set(seeds["state"].astype(str))
         state = next((shown for name, shown in STATES.items() if name in present), ", ".join(sorted(present)))
-    paper = None if published is None else published_score(published, layout.score, layout.spellings(values))
-    mean = float(scored.mean()) if n else None
-    std = float(scored.std(ddof=1)) if n > 1 else None
+    spelled = layout.spellings(values)
+    scores = {
+        name: _score(seeds[name].dropna(), None if published is None else published_score(published, name, spelled))
+        for name in layout.scores
+    }
     encoders = tuple(dict.fromkeys(name for name in seeds["encoder"] if name))
-    return CellScore(values, planned, n, mean, std, paper, state, encoders)
+    return TableCell(values, planned, n, scores, state, encoders)
+
+
+def _score(values: pd.Series, paper: float | None) -> CellScore:
+    n = len(values)
+    return CellScore(float(values.mean()) if n else None, float(values.std(ddof=1)) if n > 1 else None, paper)
 
 
 def _grid(table: StudyTable) -> Grid:
-    layout = table.layout
+    """Lay a table out: each score has lines of its own, or its own column where no axis makes columns."""
+    layout, compared = table.layout, table.compared
     cells = {tuple(cell.values[axis] for axis in layout.axes): cell for cell in table.cells}
     rows, columns = (_paths(table.cells, axes) for axes in (layout.rows, layout.columns))
     uneven = len({cell.planned for cell in table.cells}) > 1
+    blocks = [(name,) for name in layout.scores] if layout.columns else [layout.scores]
 
     def labels(axes: Sequence[str], path: Sequence[str]) -> tuple[str, ...]:
         return tuple(layout.label(axis, value) for axis, value in zip(axes, path))
 
     def row(path: tuple[str, ...]) -> Row:
-        found = [cells.get((*path, *column)) for column in columns]
-        lines = [("ours", tuple(_ours(cell, layout, uneven) for cell in found))]
-        if table.source is not None:
-            lines += [(name, tuple(_beside(cell, name, layout) for cell in found)) for name in ("paper", "difference")]
+        lines = []
+        for block in blocks:
+            found = [(cells.get((*path, *column)), name) for column in columns for name in block]
+            title = "ours" if len(blocks) == 1 else layout.units[block[0]].title
+            lines.append((title, tuple(_ours(cell, name, layout, uneven) for cell, name in found)))
+            if set(block) & set(compared):
+                for kind in ("paper", "difference"):
+                    lines.append((kind, tuple(_beside(cell, name, kind, layout) for cell, name in found)))
         return Row(labels(layout.rows, path), tuple(lines))
 
     return Grid(
-        title=f"{table.title}: {layout.unit.title}" if table.title else layout.unit.title,
+        title=f"{table.title}: {layout.title}" if table.title else layout.title,
         row_axes=layout.rows,
         column_axes=layout.columns,
-        columns=tuple(labels(layout.columns, path) or (layout.unit.title,) for path in columns),
+        columns=tuple(labels(layout.columns, path) for path in columns)
+        if layout.columns
+        else tuple((unit.title,) for unit in layout.units.values()),
         rows=tuple(row(path) for path in rows),
         notes=tuple(notes(table)),
     )
 
 
-def _paths(cells: Sequence[CellScore], axes: Sequence[str]) -> list[tuple[str, ...]]:
+def _paths(cells: Sequence[TableCell], axes: Sequence[str]) -> list[tuple[str, ...]]:
     """The combinations of some axes that have a cell; every axis in the order in which its values appear."""
     present = {tuple(cell.values[axis] for axis in axes) for cell in cells}
     ordered = itertools.product(*(dict.fromkeys(cell.values[axis] for cell in cells) for axis in axes))
     return [path for path in ordered if path in present]
 
 
-def _ours(cell: CellScore | None, layout: Layout, uneven: bool) -> Entry:
+def _ours(cell: TableCell | None, name: str, layout: Layout, uneven: bool) -> Entry:
     if cell is None:
         return Entry("missing", "")
-    if cell.mean is None:
-        return Entry("missing", f"– {cell.state}")
-    text = layout.unit.text(cell.mean)
-    if cell.std is not None:
-        text += f" ± {layout.unit.text(cell.std)}"
-    if cell.n < cell.planned:
+    score, unit, leads = cell.scores[name], layout.units[name], name == layout.scores[0]
+    if score.mean is None:
+        return Entry("missing", f"– {cell.state}" if leads else "–")
+    text = unit.text(score.mean)
+    if score.std is not None:
+        text += f" ± {unit.text(score.std)}"
+    if leads and cell.n < cell.planned:
         text += f" ({cell.state})"
-    elif uneven:
+    elif leads and uneven:
         text += f" (n={cell.n})"
-    return Entry("ours", text, cell.mean)
+    return Entry("ours", text, score.mean)
 
 
-def _beside(cell: CellScore | None, name: str, layout: Layout) -> Entry:
-    value = None if cell is None else cell.paper if name == "paper" else cell.difference
+def _beside(cell: TableCell | None, name: str, kind: str, layout: Layout) -> Entry:
+    if cell is None:
+        return Entry(kind, "")
+    score, unit = cell.scores[name], layout.units[name]
+    value = score.paper if kind == "paper" else score.difference
     if value is None:
-        return Entry(name, "" if cell is None else "–")
-    return Entry(name, layout.unit.text(value) if name == "paper" else layout.unit.signed(value), value)
+        return Entry(kind, "–")
+    return Entry(kind, unit.text(value) if kind == "paper" else unit.signed(value), value)
