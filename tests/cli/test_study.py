@@ -174,6 +174,12 @@ def test_a_study_from_its_first_run_to_its_table(avs: Callable, here: Path, tiny
     assert ended.code == 0, ended.err
     assert len(list((here / "runs" / "cells").iterdir())) == 2
     table = avs("study", "table", "mine", "--format", "md").out
+    assert "| fusion | mIoU % | F |" in table
+    exact = avs("study", "table", "mine", "--format", "md", "--score", "fscore", "--protocol", "dataset").out
+    assert "| fusion | F |" in exact
+    assert "protocol dataset" in exact
+    refused(avs("study", "table", "mine", "--score", "miuo"), "--score: 'miuo'", "did you mean miou")
+    refused(avs("study", "table", "mine", "--protocol", "frames"), "--protocol: 'frames'", "did you mean frame")
     assert "| none |" in table
     assert "missing" not in table
     for name, part in (("t.csv", "fusion,"), ("t.tex", "\\begin{table}"), ("t.md", "| none |")):
@@ -207,6 +213,9 @@ def test_drawn_clips_named_as_the_real_ones_stand_beside_no_published_number(avs
     refused(avs("study", "run", "table_a1", *chosen, *small), "1 of 1 cells were trained on another data set")
 
 
+SCORES = ("miou_reference", "miou_frame", "fscore_reference")
+
+
 def test_a_synthetic_study_never_shows_the_papers_numbers(avs: Callable, here: Path) -> None:
     from avs_lightning.studies.plan import Plan, PlannedCell
     from avs_lightning.studies.study import read_study
@@ -216,16 +225,19 @@ def test_a_synthetic_study_never_shows_the_papers_numbers(avs: Callable, here: P
         cells = []
         for number, point in enumerate(study.points()):
             (here / "runs" / "cells" / f"{data}{number}").mkdir(parents=True)
-            scores = {"data": "x", "synthetic": data != "real", "scores": {"true": {"miou_reference": 0.4321}}}
+            scores = {"data": "x", "synthetic": data != "real", "scores": {"true": dict.fromkeys(SCORES, 0.4321)}}
             (here / "runs" / "cells" / f"{data}{number}" / "metrics.json").write_text(json.dumps(scores))
             cells.append(PlannedCell("", point.parameters, point.seed, str(number), f"{data}{number}"))
         table = {"layout": study.table, "axes": {axis: list(values) for axis, values in study.axes.items()}}
         plan = Plan(study.folder_name, study.title, "", data != "real", [], cells, table)
         plan.save(here / "runs" / "studies" / study.folder_name)
-    for more in ([], ["--format", "md"], ["--format", "csv"], ["--format", "latex"]):
+    forms = ([], ["--format", "md"], ["--format", "csv"], ["--format", "latex"])
+    options = ([], ["--score", "miou", "--protocol", "frame"], ["--score", "fscore"])
+    for more in (form + option for form in forms for option in options):
         real, drawn = (avs("study", "table", "table_a1", f"data={data}", *more).out for data in ("real", "synthetic"))
-        assert "72.79" in real
-        assert "43.21" in drawn
+        assert ("72.79" in real) == ("fscore" not in more)
+        assert ("43.21" in drawn) == ("fscore" not in more)
+        assert (".432" in drawn) == ("miou" not in more) or "csv" in more
         for number in ("72.79", "54.00", "71.98"):
             assert number not in drawn
     assert avs("report", "table_a1", "data=synthetic").code == 0

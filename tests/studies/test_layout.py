@@ -32,7 +32,7 @@ TABLE: dict[str, Any] = {
 def test_a_layout_holds_what_the_file_says() -> None:
     layout = Layout.parse(TABLE, AXES, "study.yaml")
     assert (layout.rows, layout.columns, layout.axes) == (("setting", "backbone"), ("stages",), tuple(AXES))
-    assert (layout.results_column, layout.published) == ("miou_reference", "table_a1")
+    assert (layout.scores, layout.protocol, layout.published) == (("miou",), "reference", "table_a1")
     assert (layout.label("stages", "stages1234"), layout.label("backbone", "resnet50")) == ("1 2 3 4", "resnet50")
     best, more = layout.claims
     assert (best.text, best.first, best.second, best.where) == ("all is best", {"stages": "stages1234"}, None, {})
@@ -43,7 +43,7 @@ def test_a_layout_holds_what_the_file_says() -> None:
 def test_a_minimal_layout_has_defaults() -> None:
     layout = Layout.parse({"rows": "fusion"}, ["fusion"], "study.yaml")
     assert layout == Layout(rows=("fusion",), columns=())
-    assert Layout.parse({"rows": ["fusion"], "score": "fpr"}, ["fusion"], "").results_column == "false_positive_rate"
+    assert layout.scores == ("miou", "fscore")
 
 
 def test_published_spellings_are_those_given_else_the_value_or_its_label() -> None:
@@ -65,6 +65,8 @@ def test_published_spellings_are_those_given_else_the_value_or_its_label() -> No
         ({"protocol": "frames"}, r"table.protocol: 'frames' is unknown; did you mean frame\? \(allowed: reference"),
         ({"published": "table_1a"}, "table.published: 'table_1a' is unknown; did you mean table_a"),
         ({"score": "fscore"}, "table.published: table_a1 has no fscore"),
+        ({"score": ["miou", "f"]}, "table.score: 'f' is unknown"),
+        ({"score": []}, "table.score: name at least one of miou, fscore, fpr"),
         ({"labels": {"stage": {}}}, "table.labels: 'stage' is unknown; did you mean stages"),
         ({"labels": {"stages": {"stage_1": "1"}}}, "table.labels.stages: 'stage_1' is unknown; did you mean stage1"),
         ({"labels": {"stages": "1"}}, "table.labels.stages: '1' is not a mapping"),
@@ -96,26 +98,42 @@ def test_scores_are_scaled_and_count_only_when_done() -> None:
     layout = Layout(rows=("init",), columns=())
     results = pd.DataFrame({"init": ["a", "a", "b"], "seed": [0, 1, 0], "state": ["done", "running", "new"]})
     results["miou_reference"] = [0.5, 0.6, None]
-    scores = layout.scores(results)["score"]
+    scores = layout.measured(results)["miou"]
     assert scores[0] == 50
     assert scores[1:].isna().all()
-    assert layout.scores(results.drop(columns="miou_reference"))["score"].isna().all()
+    assert layout.measured(results.drop(columns="miou_reference"))["miou"].isna().all()
     with pytest.raises(UserError, match="two results for init=a, seed=0"):
-        layout.scores(results.assign(seed=0))
+        layout.measured(results.assign(seed=0))
 
 
 def test_numbers_have_the_papers_decimals() -> None:
     assert SCORES["miou"].text(72.785) in ("72.78", "72.79")
-    assert (SCORES["fscore"].text(0.84812), SCORES["fpr"].text(3.26)) == ("0.848", "3.3")
+    assert (SCORES["fscore"].text(0.84812), SCORES["fpr"].text(3.26)) == (".848", "3.3")
+    assert [SCORES["fscore"].signed(value) for value in (0.0121, -0.0004)] == ["+.012", ".000"]
     assert [SCORES["miou"].signed(value) for value in (1.5, -0.15, -0.001, 0.001)] == ["+1.50", "−0.15", "0.00", "0.00"]
     assert not SCORES["fpr"].higher_is_better
 
 
 def test_the_reference_by_other_batch_sizes() -> None:
     columns = {
-        given: Layout.parse({**TABLE, "protocol": given, "published": None}, AXES, "study.yaml").results_column
+        given: Layout.parse({**TABLE, "protocol": given}, AXES, "study.yaml").protocol
         for given in ("reference", "reference@4", "reference@2", "reference@1")
     }
-    assert list(columns.values()) == ["miou_reference", "miou_reference", "miou_reference@2", "miou_reference@1"]
+    assert list(columns.values()) == ["reference", "reference", "reference@2", "reference@1"]
     with pytest.raises(UserError, match="reference@3"):
         Layout.parse({**TABLE, "protocol": "reference@3"}, AXES, "study.yaml")
+
+
+def test_a_layout_is_shown_with_other_scores_and_by_another_protocol() -> None:
+    layout = Layout.parse(TABLE, AXES, "study.yaml")
+    other = layout.of(["fscore", "fpr"], "frame")  # table_a1 has neither
+    assert [unit.column(other.protocol) for unit in other.units.values()] == ["fscore_frame", "false_positive_rate"]
+    assert layout.of() == layout
+    assert layout.of(protocol="reference@4") == layout
+    for scores, protocol, message in (
+        (["f"], None, "--score: 'f' is unknown"),
+        ([], "frames", "--protocol: 'frames' is unknown; did you mean frame"),
+        (["fpr"], "frame", "--protocol frame: --score fpr has no protocol"),
+    ):
+        with pytest.raises(UserError, match=message):
+            layout.of(scores, protocol)

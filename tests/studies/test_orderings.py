@@ -16,10 +16,10 @@ def judged(
     scores: Mapping[tuple[str, str], Sequence[float | None]], claim: Claim = BEST, score: str = "miou"
 ) -> Ordering:
     """Judge cells (setting, stages) with percent by the seed; None: that seed is not done."""
-    layout = Layout(rows=("setting",), columns=("stages",), score=score, labels=LABELS, claims=(claim,))
+    layout = Layout(rows=("setting",), columns=("stages",), scores=(score,), labels=LABELS, claims=(claim,))
     rows = [
         {"setting": setting, "stages": stages, "seed": seed, "state": "new" if value is None else "done",
-         layout.results_column: None if value is None else value / 100}
+         layout.leading.column(layout.protocol): None if value is None else value / 100}
         for (setting, stages), values in scores.items() for seed, value in enumerate(values)
     ]  # fmt: skip
     (ordering,) = judge_claims(pd.DataFrame(rows), layout)

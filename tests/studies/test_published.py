@@ -42,6 +42,7 @@ def test_a_number_is_found_by_any_spelling_and_by_nothing_less_than_one_row() ->
     table = published_table("table_a1")
     cell = {"setting": ["s4", "S4"], "backbone": ["resnet50"], "stages": ["stages34", "3 4"]}
     assert published_score(table, "miou", cell) == 71.29
+    assert published_score(table, "fscore", cell) is None  # not published
     assert published_score(table, "miou", {**cell, "stages": ["stage5"]}) is None
     assert published_score(table, "miou", {"setting": ["S4"], "backbone": ["resnet50"]}) is None  # seven fit
 
@@ -49,7 +50,7 @@ def test_a_number_is_found_by_any_spelling_and_by_nothing_less_than_one_row() ->
 @pytest.mark.parametrize(
     "name, score, axes, spelled, message",
     [
-        ("table_a1", "fscore", ["setting", "backbone", "stages"], {}, "table_a1 has no fscore"),
+        ("table_a1", "fscore", ["setting", "backbone", "stages"], {}, "table_a1 has no fscore or fpr"),
         ("table_a1", "miou", ["settings", "backbone", "stages"], {}, "no column 'settings'; did you mean setting"),
         ("table_a2", "miou", ["backbone", "init"], {}, r"several values of 'tpavi' \(with, without\).*{tpavi: ...}"),
         ("table_a2", "miou", ["backbone", "init"], {"tpavi": "wiht"}, "no tpavi 'wiht'; did you mean with"),
@@ -60,10 +61,10 @@ def test_what_cannot_be_compared_is_told(
     name: str, score: str, axes: list[str], spelled: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UserError, match=message) as error:
-        check_comparable(name, score, axes, spelled, "study.yaml, table.published")
+        check_comparable(name, [score, "fpr"], axes, spelled, "study.yaml, table.published")
     assert str(error.value).startswith("study.yaml, table.published: ")
 
 
 def test_a_column_that_is_no_axis_may_be_fixed() -> None:
-    check_comparable("table_a2", "miou", ["backbone", "init"], {"tpavi": "with"}, "")
-    check_comparable("comparison", "fscore", ["setting", "method"], {}, "")  # a method has one task
+    check_comparable("table_a2", ["miou", "fscore"], ["backbone", "init"], {"tpavi": "with"}, "")
+    check_comparable("comparison", ["fscore"], ["setting", "method"], {}, "")  # a method has one task

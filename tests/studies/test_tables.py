@@ -33,9 +33,17 @@ A2 = Layout(
     labels={"init": {"scratch": "Scratch", "single_source": "Single-source"}},
     claims=(Claim("pretraining helps", {"init": "single_source"}, {"init": "scratch"}),),
 )
+COMPARISON = Layout(
+    rows=("method",),
+    columns=("setting",),
+    published="comparison",
+    labels={"setting": {"s4": "S4", "ms3": "MS3"}},
+    claims=(Claim("PVT-v2 is best", {"method": "AVS (PVT-v2)"}, {"method": "AVS (ResNet-50)"}),),
+)
 BACKBONES = ["resnet50", "pvt_v2_b5"]
 AXES = {
     "table_a1": {"setting": ["s4", "ms3"], "backbone": BACKBONES, "stages": list(A1.labels["stages"])},
+    "comparison": {"method": ["LVS", "AVS (ResNet-50)", "AVS (PVT-v2)"], "setting": ["s4", "ms3"]},
     "table_a2": {"tpavi": ["without", "with"], "init": ["scratch", "single_source"], "backbone": BACKBONES},
 }
 FACTS = {
@@ -50,7 +58,7 @@ FORMS = ("to_markdown", "to_csv", "to_latex", "to_html", "to_rich")
 
 def results(name: str, seeds: int = 1, **scores: float) -> pd.DataFrame:
     """Every cell done; each seed scores a point more than the one before."""
-    scores = scores or {"miou_reference": 0.1111}
+    scores = scores or {"miou_reference": 0.1111, "fscore_reference": 0.2222}
     combinations = itertools.product(*AXES[name].values(), range(seeds))
     return pd.DataFrame(
         {**dict(zip([*AXES[name], "seed"], values)), "state": "done"}
@@ -82,17 +90,18 @@ def markdown_rows(made: StudyTable) -> list[list[str]]:
 def test_table_a1_has_the_papers_rows_and_columns_and_numbers() -> None:
     head, _, *rows = markdown_rows(table(results("table_a1")))
     assert head == ["setting", "backbone", "", *STAGES]
-    assert [row[:3] for row in rows[::3]] == [
-        [setting, backbone, "ours"] for setting in ("S4", "MS3") for backbone in ("ResNet-50", "PVT-v2-b5")
+    assert [row[:3] for row in rows[::4]] == [
+        [setting, backbone, "mIoU %"] for setting in ("S4", "MS3") for backbone in ("ResNet-50", "PVT-v2-b5")
     ]
     assert rows[0][3:] == ["11.11"] * 7
     assert rows[1] == ["", "", "paper", "68.55", "69.56", "71.30", "69.99", "71.29", "71.98", "72.79"]
     assert rows[2] == ["", "", "difference", "−57.44", "−58.45", "−60.19", "−58.88", "−60.18", "−60.87", "−61.68"]
-    assert rows[10][3:] == ["46.16", "48.79", "47.35", "49.01", "49.79", "50.53", "54.00"]
+    assert rows[3] == ["", "", "F", *[".222"] * 7]  # the paper has none of it
+    assert rows[13][3:] == ["46.16", "48.79", "47.35", "49.01", "49.79", "50.53", "54.00"]
 
 
 def test_table_a2_has_the_papers_rows_and_columns_and_numbers() -> None:
-    head, _, *rows = markdown_rows(table(results("table_a2", miou_reference=0.5), A2))
+    head, _, *rows = markdown_rows(table(results("table_a2", miou_reference=0.5, fscore_reference=0.57), A2))
     assert head[2:] == [
         "Scratch, resnet50",
         "Scratch, pvt_v2_b5",
@@ -100,8 +109,8 @@ def test_table_a2_has_the_papers_rows_and_columns_and_numbers() -> None:
         "Single-source, pvt_v2_b5",
     ]
     assert rows[1] == ["", "paper", "43.56", "48.21", "45.50", "50.59"]
-    assert rows[3][:2] == ["with", "ours"]
-    assert rows[5] == ["", "difference", "+2.12", "−4.00", "−4.33", "−7.34"]
+    assert rows[4][:2] == ["with", "mIoU %"]
+    assert rows[6] == ["", "difference", "+2.12", "−4.00", "−4.33", "−7.34"]
 
 
 def test_a_cell_is_the_mean_and_sample_deviation_over_its_seeds() -> None:
@@ -111,13 +120,14 @@ def test_a_cell_is_the_mean_and_sample_deviation_over_its_seeds() -> None:
     made = table(rows)
     cell = made.cells[0]
     assert (cell.n, cell.planned, cell.state) == (3, 3, "done")
-    assert cell.mean == pytest.approx(100 * statistics.mean(values))
-    assert cell.std == pytest.approx(100 * statistics.stdev(values))  # n - 1
-    assert cell.difference == pytest.approx(100 * statistics.mean(values) - 68.55)
+    score = cell.scores["miou"]
+    assert score.mean == pytest.approx(100 * statistics.mean(values))
+    assert score.std == pytest.approx(100 * statistics.stdev(values))  # n - 1
+    assert score.difference == pytest.approx(100 * statistics.mean(values) - 68.55)
     assert markdown_rows(made)[2][3] == "23.33 ± 15.28"
     assert "mean ± sample standard deviation over 3 seeds" in made.to_markdown()
     single = table(results("table_a1"))
-    assert single.cells[0].std is None
+    assert single.cells[0].scores["miou"].std is None
     assert "±" not in single.to_markdown()
 
 
@@ -149,28 +159,54 @@ def test_a_failed_seed_tells_more_than_one_not_run() -> None:
 
 def test_a_combination_that_the_study_lacks_stays_empty() -> None:
     rows = markdown_rows(table(results("table_a1").drop(index=[10])))[2:]
-    assert [rows[line][6] for line in range(6)] == ["11.11", "69.99", "−58.88", "", "", ""]
+    assert [rows[line][6] for line in range(8)] == ["11.11", "69.99", "−58.88", ".222", "", "", "", ""]
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("layout", [A1, A2])
+@pytest.mark.parametrize(
+    "layout",
+    [A1, A2, COMPARISON, A1.of(["fpr", "miou"]), COMPARISON.of(["fscore"], "frame"), COMPARISON.of(["fscore", "miou"])],
+)
 def test_a_synthetic_table_never_shows_the_papers_numbers(layout: Layout, form: str) -> None:
-    rows = results(str(layout.published), seeds=3)
-    made = table(rows, layout, synthetic=True)
+    rows = results(
+        str(layout.published), 3, **dict.fromkeys(("miou_reference", "false_positive_rate"), 0.1111),
+        fscore_reference=0.2222, fscore_frame=0.2222,
+    )  # fmt: skip
+    made, real = table(rows, layout, synthetic=True), table(rows, layout)
     text = written(made, form)
-    published = published_table(str(layout.published))["miou"]
-    assert f"{published[0]:.2f}" in written(table(rows, layout), form) or form == "to_csv"
-    for number in published:
-        assert f"{number:.2f}" not in text
-        assert f"{number:g}" not in re.split(r"[^\d.]+", text)
-        for sign in "+-−":
-            assert f"{sign}{abs(12.11 - number):.2f}" not in text
-    assert not re.search(r"\bpaper\b(?! claims)|\bdifference\b|Zhou", text)
-    assert all(cell.paper is None and cell.difference is None for cell in made.cells)
+    assert real.compared
+    for score in real.compared:
+        unit = layout.units[score]
+        measured = {"miou": 12.11, "fscore": 0.2322}[score]
+        published = published_table(str(layout.published))[score]
+        assert unit.text(published.iloc[0]) in written(real, form) or form == "to_csv"
+        for number in published:
+            assert unit.text(number) not in text
+            assert f"{number:g}" not in re.split(r"[^\d.]+", text)
+            for sign in "+-−":
+                assert f"{sign}{unit.text(abs(measured - number))}" not in text
+    assert not re.search(r"(?<![a-z])paper\b(?! claims)|(?<![a-z])difference\b|Zhou", text)
+    assert made.compared == ()
     if form != "to_csv":
         assert "Synthetic clips" in text
-        assert f"The paper claims: {layout.claims[0].text}. Here it held in 0 of 4." in " ".join(text.split())
-        assert text.count("did not hold, 12.11 against 12.11") == 4
+        assert re.search(
+            f"The paper claims: {layout.claims[0].text}. Here it held in 0 of [24].", " ".join(text.split())
+        )
+        shown = layout.leading.text(0.2322 if layout.scores[0] == "fscore" else 12.11)
+        assert text.count(f"did not hold, {shown} against {shown}") == (2 if layout.published == "comparison" else 4)
+
+
+def test_both_scores_stand_beside_the_papers_where_it_has_both() -> None:
+    head, _, *rows = markdown_rows(table(results("comparison", miou_reference=0.5, fscore_reference=0.57), COMPARISON))
+    assert head == ["method", "", "S4", "MS3"]
+    assert rows[:6] == [
+        ["LVS", "mIoU %", "50.00", "50.00"],
+        ["", "paper", "37.94", "29.45"],
+        ["", "difference", "+12.06", "+20.55"],
+        ["", "F", ".570", ".570"],
+        ["", "paper", ".510", ".330"],
+        ["", "difference", "+.060", "+.240"],
+    ]
 
 
 @pytest.mark.parametrize("other", [True, None])
@@ -224,14 +260,14 @@ def test_another_protocol_than_the_papers_is_a_warning() -> None:
     layout = Layout(rows=A1.rows, columns=A1.columns, protocol="frame", published="table_a1", labels=A1.labels)
     made = table(results("table_a1", miou_frame=0.5), layout)
     assert made.warnings == ["the paper's numbers follow the protocol reference@4, ours frame."]
-    assert made.cells[0].mean == pytest.approx(50)
+    assert made.cells[0].scores["miou"].mean == pytest.approx(50)
     unlike = table(results("table_a1").replace("resnet50", "resnet18").replace("pvt_v2_b5", "pvt_v2_b0"))
-    assert unlike.warnings == ["no cell of this study has a published number."]
+    assert unlike.warnings == ["no cell of this study has a published mIoU % or F."]
 
 
-@pytest.mark.parametrize("score, cell", [("miou", "45.68"), ("fscore", "0.457"), ("fpr", "45.7")])
+@pytest.mark.parametrize("score, cell", [("miou", "45.68"), ("fscore", ".457"), ("fpr", "45.7")])
 def test_scores_are_shown_as_the_paper_shows_them(score: str, cell: str) -> None:
-    layout = Layout(rows=A1.rows, columns=A1.columns, score=score, labels=A1.labels)
+    layout = Layout(rows=A1.rows, columns=A1.columns, scores=(score,), labels=A1.labels)
     rows = results("table_a1", miou_reference=0.45678, fscore_reference=0.45678, false_positive_rate=0.45678)
     made = table(rows, layout)
     assert markdown_rows(made)[2][2:] == [cell] * 7
@@ -245,32 +281,45 @@ def test_the_csv_has_a_line_for_each_cell() -> None:
     assert len(lines) == 28
     first, second = ({name: line[name] for name in [*A1.axes, *COUNTED]} for line in lines[:2])
     assert first == {
-        "setting": "s4", "backbone": "resnet50", "stages": "stages1", "n": "2", "planned": "2", "mean": "11.61",
-        "std": "0.707107", "paper": "68.55", "difference": "-56.94", "state": "done",
+        "setting": "s4", "backbone": "resnet50", "stages": "stages1", "n": "2", "planned": "2", "miou_mean": "11.61",
+        "miou_std": "0.707107", "miou_paper": "68.55", "miou_difference": "-56.94", "fscore_mean": "0.2272",
+        "fscore_std": "0.00707107", "state": "done",
     }  # fmt: skip
-    assert (second["n"], second["mean"], second["paper"], second["state"]) == ("0", "", "69.56", "failed")
+    assert (second["n"], second["miou_mean"], second["miou_paper"], second["state"]) == ("0", "", "69.56", "failed")
     assert (lines[0]["protocol"], lines[0]["fingerprint"]) == ("reference", "ms3 0123456789ab")
 
 
-COUNTED = ("n", "planned", "mean", "std", "paper", "difference", "state")
+MIOU = ("miou_mean", "miou_std", "miou_paper", "miou_difference")
+COUNTED = ("n", "planned", *MIOU, "fscore_mean", "fscore_std", "state")
 
 
 def test_the_terminals_80_columns_hold_table_a1_without_cutting_a_number() -> None:
     text = written(table(results("table_a1", seeds=3)), "to_rich", width=80)
     assert "…" not in text
-    assert text.count("±1.00") == 28
+    assert text.count("±1.00") == text.count("±.010") == 28
     for number in published_table("table_a1")["miou"]:
         assert f"{number:.2f}" in text
+    rows = results("table_a1", 3, miou_reference=0.1111, fscore_reference=0.2222, false_positive_rate=0.3333)
+    every = written(table(rows, A1.of(["miou", "fscore", "fpr"])), "to_rich", width=80)
+    for cell in table(rows).cells:
+        assert A1.leading.signed(cell.scores["miou"].difference or 0) in every
 
 
 def test_a_table_of_one_axis_has_one_column() -> None:
     layout = Layout(rows=("fusion",), columns=())
     rows = pd.DataFrame({"fusion": ["none", "clip"], "seed": 0, "state": "done", "miou_reference": [0.1, 0.2]})
+    rows["fscore_reference"] = [0.57, 0.58]
     made = build_table(rows, layout, None, synthetic=True, facts={})
-    assert markdown_rows(made)[0] == ["fusion", "mIoU %"]
+    assert markdown_rows(made)[0] == ["fusion", "mIoU %", "F"]
+    assert markdown_rows(made)[2:] == [["none", "10.00", ".570"], ["clip", "20.00", ".580"]]
     for form in FORMS:
         assert "clip" in written(made, form)
     turned = build_table(rows, Layout(rows=(), columns=("fusion",)), None, synthetic=True, facts={})
-    assert markdown_rows(turned) == [["none", "clip"], ["---:", "---:"], ["10.00", "20.00"]]
+    assert markdown_rows(turned) == [
+        ["", "none", "clip"],
+        ["---", "---:", "---:"],
+        ["mIoU %", "10.00", "20.00"],
+        ["F", ".570", ".580"],
+    ]
     for form in FORMS:
         assert "clip" in written(turned, form)

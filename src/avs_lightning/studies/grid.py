@@ -129,6 +129,7 @@ def to_rich(grid: Grid) -> Group:
         title_justify="left",
         header_style="bold",
         box=SIMPLE_HEAD,
+        show_edge=False,
         padding=0,
         pad_edge=False,
     )
