@@ -73,7 +73,7 @@ def test_what_the_agent_starts_is_the_agents_run(
     trained = OmegaConf.load(folder / "config.yaml")
     assert trained.method.network.stages == [4]
     assert trained.method.optimizer.lr == 0.003
-    (run,) = (folder / "wandb").glob("offline-run-*-chosen01")
+    (run,) = (tmp_path / "wandb").glob("offline-run-*-chosen01")
     read = subprocess.run(
         [sys.executable, "-m", "wandb", "leet", "inspect", "--json", run], capture_output=True, text=True, check=True
     )
