@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pytorch_lightning.trainer.states import TrainerFn
 
+from avs_lightning.studies.plan import read_progress
 from avs_lightning.training import progress
-from avs_lightning.training.progress import RunProgress, read_progress
+from avs_lightning.training.progress import RunProgress
 
 
 def trainer(rank: int = 0) -> Any:

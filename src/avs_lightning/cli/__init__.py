@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from avs_lightning import peers
-from avs_lightning.command import typed
+from avs_lightning.command import VARIABLE, typed
 from avs_lightning.errors import UserError, near_matches
 
 COMMANDS = {
@@ -22,6 +22,10 @@ COMMANDS = {
     "demo": "train without fusion, with the paper's and with scope=frame on synthetic clips, and compare",
     "bench": "measure what the exact forms save, and the data loader",
 }
+COMPUTING = (["train"], ["eval"], ["study", "run"], ["demo"], ["bench"])
+"""The commands that load torch."""
+INFORMATION = ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+"""Options that print something and run nothing."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         return fail(f"there is no command {name!r}; there are {', '.join(COMMANDS)}{near_matches(name, COMMANDS)}", 2)
     peers.join()
+    begin(arguments)
     quiet_libraries()
     command: Callable[[list[str]], int] = import_module(f"avs_lightning.cli.{name}").main
     try:
@@ -57,6 +62,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         if peers.fails_first():
             raise
         return 1
+
+
+def begin(arguments: Sequence[str]) -> None:
+    """Say on a terminal that a command has begun: torch and Lightning take seconds to load, more on a shared disk.
+
+    The processes that a command starts, ranks and cells, say nothing.
+    """
+    command = next((words for words in COMPUTING if arguments[: len(words)] == words), None)
+    informs = any(word.partition("=")[0] in INFORMATION for word in arguments)
+    if not command or informs or VARIABLE in os.environ or not sys.stderr.isatty():
+        return
+    from avs_lightning.reporting.console import is_first_process
+
+    if is_first_process():
+        print(f"avs {' '.join(command)}: loading ...", file=sys.stderr, flush=True)
 
 
 def complete(name: str, words: list[str]) -> int:

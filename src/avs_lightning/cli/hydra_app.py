@@ -19,9 +19,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from avs_lightning.allocator import keep_freed_memory
+from avs_lightning.cli import INFORMATION
 from avs_lightning.cli.groups import CONFIG_MODULE, group_files, groups
 from avs_lightning.cli.help import command_help
-from avs_lightning.cli.overrides import INFORMATION, given, readable, separated
+from avs_lightning.cli.overrides import given, readable, separated
 from avs_lightning.cli.stored import NAME, offer, without_run_folder
 from avs_lightning.cli.sweep import CellLauncher, Sweep
 from avs_lightning.cli.sweep import register as register_launcher

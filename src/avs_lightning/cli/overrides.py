@@ -17,8 +17,6 @@ WITH_VALUE = (
     "-i", "--run-folder",
 )  # fmt: skip
 """Options that take the next word."""
-INFORMATION = ("-h", "--help", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
-"""Options that print something and run nothing."""
 LISTS = ("probes",)
 """Settings of which `a,b` is a list: a sweep over them would change no result."""
 

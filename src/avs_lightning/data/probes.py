@@ -11,9 +11,9 @@ from torch.utils.data import Dataset
 
 from avs_lightning.data.audio import read_wav
 from avs_lightning.data.clip import Clip, ClipBatch
-from avs_lightning.data.sounds import OWN, SOUNDS
+from avs_lightning.data.sounds import probe_names
 from avs_lightning.data.spectrogram import LOG_OFFSET, log_mel
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError
 
 Probe = Callable[[Any, int], Clip]
 
@@ -99,32 +99,6 @@ def with_sound(clip: Clip, waveform: Tensor) -> Clip:
 
 
 PROBES: dict[str, Probe] = {"muted": muted, "noise": noise, "swapped": swapped, "permuted": permuted}
-OFFSCREEN = "offscreen"
-NAMES = tuple(sound for sound in SOUNDS if sound != OWN)
-
-
-def probe_names(probes: str | Sequence[str] | None, sounds: str | Path | None = None) -> list[str]:
-    """Return the names of the probes that the setting `probes` stands for; no file is looked at.
-
-    Args:
-        probes: "all", "none", None, a name or a list of names; "all" has "offscreen" where there are `sounds`.
-        sounds: a folder of wav files for "offscreen" (the setting `probe_sounds`).
-
-    Raises:
-        UserError: there is no such probe, or "offscreen" is asked for without `sounds`.
-    """
-    asked = [probes] if isinstance(probes, str) else list(probes or [])
-    if asked == ["none"]:
-        asked = []
-    if "all" in asked:
-        asked = [*PROBES, *([OFFSCREEN] if sounds is not None else []), *(name for name in asked if name != "all")]
-    for name in asked:
-        if name not in NAMES:
-            known = f"there are {', '.join(NAMES)}, and all or none of them"
-            raise UserError(f"there is no audio probe {name!r}; {known}{near_matches(str(name), NAMES)}")
-    if OFFSCREEN in asked and sounds is None:
-        raise UserError("the audio probe 'offscreen' needs sounds: probe_sounds=FOLDER (of wav files), or leave it out")
-    return list(dict.fromkeys(asked))
 
 
 def chosen_probes(probes: str | Sequence[str] | None, sounds: str | Path | None = None) -> dict[str, Probe]:

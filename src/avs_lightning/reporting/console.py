@@ -2,16 +2,31 @@
 
 import io
 import logging
+import os
+import sys
+from collections.abc import Mapping
 
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from rich.console import Console, RenderableType
 
 log = logging.getLogger(__name__)
 
+RANKS = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+"""Variables that hold a process's rank, in Lightning's order (`lightning_fabric.utilities.rank_zero`)."""
+
 
 def is_first_process() -> bool:
-    """Say whether this is the process of a run that writes and prints (rank 0, also before the group has formed)."""
-    return getattr(rank_zero_only, "rank", 0) == 0
+    """Say whether this is the process of a run that writes and prints (rank 0, also before the group has formed).
+
+    What Lightning knows counts, but it is not imported for this: that takes seconds.
+    """
+    lightning = sys.modules.get("lightning_utilities.core.rank_zero")
+    rank = getattr(getattr(lightning, "rank_zero_only", None), "rank", None)
+    return (rank_in(os.environ) if rank is None else rank) == 0
+
+
+def rank_in(environment: Mapping[str, str]) -> int:
+    """Return the rank that whatever has started the present process has given it, 0 if none."""
+    return next((int(environment[name]) for name in RANKS if name in environment), 0)
 
 
 # Texts are printed as they are: a path may hold brackets, which rich would take for a style, or :words: for a picture.

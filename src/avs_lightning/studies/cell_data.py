@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
 
-from avs_lightning.data import AVSDataModule
 from avs_lightning.data.fingerprint import dataset_fingerprint
 from avs_lightning.errors import UserError
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.plan import State, read_metrics, state_of
 from avs_lightning.studies.results import NOT_ASKED
+
+if TYPE_CHECKING:
+    from avs_lightning.data import AVSDataModule
 
 SHOWN = 8
 

@@ -20,13 +20,12 @@ from avs_lightning.reporting.console import spoken
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import free_bytes, spoken_bytes
 from avs_lightning.studies.pace import Pace, ended_paces, measured_pace, network_of
-from avs_lightning.studies.plan import State
+from avs_lightning.studies.plan import State, read_progress
 from avs_lightning.studies.processes import available_cores
 from avs_lightning.studies.run import all_scores, states_of
 from avs_lightning.studies.step_times import BUSY, present_slowdown
 from avs_lightning.studies.trial import Trial, run_trial
 from avs_lightning.studies.workload import Workload, clip_counts
-from avs_lightning.training.progress import read_progress
 
 PARTS = ("start", "training", "validation", "test")
 

@@ -30,6 +30,7 @@ from avs_lightning.studies.step_times import (
 )
 from avs_lightning.studies.trial import CLIPS, EPOCHS, Trial
 from avs_lightning.studies.workload import Workload
+from avs_lightning.training.devices import gpu_names
 from avs_lightning.training.train import build_method
 
 
@@ -164,8 +165,3 @@ def _ended_pace(folder: Path) -> Iterator[tuple[tuple[str, ...], Pace]]:
             network_of(config),
             Pace(cost["start_seconds"], step, 0.0, 0.0, 0.0, 0.0, test_clip, folder_bytes(folder)),
         )
-
-
-def gpu_names() -> list[str]:
-    """Return the names of the GPUs here."""
-    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

@@ -164,6 +164,14 @@ def read_metrics(folder: Path) -> dict[str, Any] | None:
     return None
 
 
+def read_progress(folder: Path) -> dict[str, Any] | None:
+    """Return what the run in `folder` says about itself; None where it says nothing, or nothing that can be read."""
+    with suppress(OSError, ValueError):
+        content = json.loads(RunFolder(folder).progress.read_text())
+        return content if isinstance(content, dict) and "fraction" in content else None
+    return None
+
+
 def is_damaged(folder: Path) -> bool:
     """Say whether there is a metrics.json that cannot be read."""
     return (folder / "metrics.json").exists() and read_metrics(folder) is None

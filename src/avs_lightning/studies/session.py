@@ -88,7 +88,8 @@ class Session:
         asked = study.folder_name if study else first.get("study") or name
         if asked and not re.fullmatch(r"\w[\w.+-]*", str(asked)):
             raise UserError(f"study={asked}: the name is a folder's; it has letters, digits, _, -, + and . only")
-        cells = compose_cells(requests, compose, asked or UNNAMED, command)
+        with console.status(f"composing {len(requests)} cells"):
+            cells = compose_cells(requests, compose, asked or UNNAMED, command)
         everything = with_parents(cells)
         runs = Path(cells[0].config["paths"]["runs_dir"]).resolve()
         if not asked:
@@ -124,7 +125,8 @@ class Session:
             return Outcome()
         with _explained(self.folder), locked_study(self.folder):
             kept = settle_other_code(self.everything, str(self.launcher.get("other_code", "refuse")))
-            check_same_data(self.everything)
+            with console.status("looking at the data"):
+                check_same_data(self.everything)
             self.plan().save(self.folder)
             if self._tell_states(kept) == {State.DONE}:
                 console.print("Nothing to run: every cell is done.")

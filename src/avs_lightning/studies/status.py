@@ -13,11 +13,10 @@ from avs_lightning.errors import UserError
 from avs_lightning.metrics.names import protocol_label
 from avs_lightning.studies.cells import STORE
 from avs_lightning.studies.layout import Layout
-from avs_lightning.studies.plan import Plan, failure_of, is_damaged, read_metrics
+from avs_lightning.studies.plan import Plan, failure_of, is_damaged, read_metrics, read_progress
 from avs_lightning.studies.published import published_table
 from avs_lightning.studies.results import cell_folder, facts_of, results_of, states_in
 from avs_lightning.studies.tables import StudyTable, build_table
-from avs_lightning.training.progress import read_progress
 from avs_lightning.training.whole_files import replacing
 
 

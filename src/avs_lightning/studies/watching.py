@@ -15,9 +15,8 @@ from avs_lightning.metrics.names import score_label, score_text
 from avs_lightning.reporting.console import console, spoken
 from avs_lightning.reporting.verdict import SCORE
 from avs_lightning.studies.cells import Cell
-from avs_lightning.studies.plan import State, read_metrics
+from avs_lightning.studies.plan import State, read_metrics, read_progress
 from avs_lightning.studies.run import Watcher
-from avs_lightning.training.progress import read_progress
 
 REFRESH_SECONDS = 1.0
 ENOUGH = 0.02

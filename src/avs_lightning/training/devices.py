@@ -51,3 +51,10 @@ def check_processes(trainer: Mapping[str, Any]) -> None:
     cores, devices = os.cpu_count() or 1, device_count(trainer)
     if on_cpu(trainer) and devices > max(2, cores):
         raise UserError(f"trainer.devices={devices}: on the CPU each is a process, and this machine has {cores} cores")
+
+
+def gpu_names() -> list[str]:
+    """Return the names of the GPUs here."""
+    import torch
+
+    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

@@ -79,12 +79,3 @@ class RunProgress(Callback):
             file.write(json.dumps(content).encode())
         ended = time.perf_counter()
         self._next = ended + max(self.interval, 50 * (ended - started))  # a slow disk takes 2% of the time at most
-
-
-def read_progress(folder: Path) -> dict[str, Any] | None:
-    """Return what the run in `folder` says about itself; None where it says nothing, or nothing that can be read."""
-    try:
-        content = json.loads((folder / NAME).read_text())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) and "fraction" in content else None

@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 import avs_lightning
 from avs_lightning.command import typed_words
 from avs_lightning.errors import UserError
+from avs_lightning.training.devices import gpu_names
 from avs_lightning.training.run_log import RunLog
 from avs_lightning.training.whole_files import replacing
 
@@ -190,7 +190,7 @@ def describe_environment(began: list[str] | None = None) -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": round(memory / 2**30, 1),
-        "gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+        "gpus": gpu_names(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
         "code": code_version(),
     }

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from avs_lightning.data.probes import NAMES
+from avs_lightning.data.sounds import PROBES
 from avs_lightning.errors import UserError
 from avs_lightning.reporting.console import console
 from avs_lightning.training.epochs import with_epoch_from_one
@@ -108,7 +108,7 @@ def define_metrics(run: Any, cfg: DictConfig) -> None:
     for axis in (STEP, EPOCH):
         run.define_metric(axis, hidden=True)
     split = cfg.get("split") or "test"
-    for sounds in (split, *(f"{split}_{probe}" for probe in NAMES)):
+    for sounds in (split, *(f"{split}_{probe}" for probe in PROBES)):
         run.define_metric(f"{sounds}/*", hidden=True)
     if not is_training(cfg):
         return
