@@ -45,6 +45,7 @@ def study(tmp_path: Path) -> Path:
         "study table sweep-1 --output table.csv",
         "report sweep-1",
         "options",
+        "runs",
         "data check nowhere",
         "data make drawn --train 1 --val 1 --test 1 --size 32 --no-videos",
     ],

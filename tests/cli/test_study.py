@@ -115,14 +115,6 @@ def test_the_list_says_what_each_asks(avs: Callable, here: Path) -> None:
         assert word in out
 
 
-def test_help(avs: Callable) -> None:
-    for argv in (["--help"], ["run", "--help"], ["table", "mine", "-h"]):
-        ended = avs("study", *argv)
-        assert ended.code == 0
-        assert "avs study run table_a1 data=synthetic" in ended.out
-    assert avs("study").code == 2
-
-
 def test_a_dry_run_writes_nothing(avs: Callable, here: Path) -> None:
     chosen = ["tpavi=without", "backbone=resnet50", "seeds=3,4", "data.image_size=32", "decoder.channels=8"]
     ended = avs("study", "run", "seeds", "data=synthetic", *chosen, "--dry-run")

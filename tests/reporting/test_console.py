@@ -1,12 +1,13 @@
-"""Which process of a run speaks."""
+"""Which process of a run speaks, and how its lines are broken."""
 
+import io
 import os
 
 import pytest
 from lightning_fabric.utilities.rank_zero import _get_rank
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from avs_lightning.reporting.console import RANKS, is_first_process, rank_in
+from avs_lightning.reporting.console import RANKS, Prose, Screen, is_first_process, rank_in
 
 
 @pytest.mark.parametrize("given", [[], *([name] for name in RANKS), RANKS, RANKS[1:], RANKS[2:], RANKS[::-2]])
@@ -23,3 +24,16 @@ def test_what_lightning_has_set_counts(rank: int, first: bool, monkeypatch: pyte
     monkeypatch.setenv("RANK", str(1 - rank))
     monkeypatch.setattr(rank_zero_only, "rank", rank)
     assert is_first_process() is first
+
+
+@pytest.mark.parametrize("columns", [40, 80, 140])
+def test_lines_of_prose_are_broken_between_words_alone(columns: int) -> None:
+    path = "/a/folder-with/[brackets]" * 7
+    text = f"fusion=none failed, and the whole of its reason is in {path}\n  the end-of-the-line"
+    screen = Screen(file=io.StringIO(), width=columns, color_system=None)
+    screen.print(Prose(text), Prose(text, indent=3))
+    assert isinstance(screen.file, io.StringIO)
+    shown = screen.file.getvalue().splitlines()
+    assert " ".join(shown).split() == [*text.split(), *text.split()]
+    assert all(len(line) <= columns for line in shown if path not in line)
+    assert [line for line in shown if path in line] == [path, f"   {path}"]

@@ -1,11 +1,13 @@
 """Grids: their labels, lines and notes in each form."""
 
+import io
 import re
 from html.parser import HTMLParser
 from typing import Any
 
 from rich.console import Console
 
+from avs_lightning.reporting.console import Screen
 from avs_lightning.studies.grid import Entry, Grid, Note, Row, spans, to_html, to_markdown, to_rich
 from avs_lightning.studies.grid_latex import to_latex
 
@@ -142,3 +144,11 @@ def test_signs_of_the_formats_are_escaped() -> None:
     assert Cells(to_html(EVIL_GRID)).rows == [[EVIL, EVIL]] * 2
     assert to_latex(EVIL_GRID).count(r"\textless{}b\textgreater{}|\$x\_1\$ \& 5\% \{[red]\}") == 7
     assert " ".join(printed(EVIL_GRID)).count(EVIL) == 7
+
+
+def test_a_path_below_the_table_stays_whole() -> None:
+    path = "/folder" * 20
+    text = io.StringIO()
+    note = Note("fact", f"overrides: data=s4 data.root={path} seed=1")
+    Screen(file=text, width=60).print(to_rich(grid(notes=(note,))))
+    assert f"data.root={path}" in text.getvalue().splitlines()

@@ -67,6 +67,16 @@ def test_states_and_what_they_mean_fit_eighty_columns(cell: Callable) -> None:
         assert one.signature in text  # whole, on one line: to be copied
 
 
+def test_what_sets_the_cells_of_a_sweep_apart_stays_whole(tmp_path: Path) -> None:
+    keys = ("recipe.max_epochs", "fusion", "method.optimizer.weight_decay", "trainer.gradient_clip_val")
+    settings = [f"{key}={value}" for value, key in enumerate(keys)]
+    one = Cell(" ".join(settings), dict(zip(keys, "0123")), 123, {}, "a" * 10, tmp_path)
+    parent = Cell("s4_test_convnext_stages1234 seed 0", {}, 0, {}, "b" * 10, tmp_path)
+    states = {"a" * 10: State.NEW, "b" * 10: State.NEW}
+    words = shown(cells_table("2026-11-25_max_epochs", [parent, one], [one], states)).split()
+    assert {*settings, "s4_test_convnext_stages1234", "a" * 10, "b" * 10} <= set(words)
+
+
 def test_a_reason_is_told_in_few_words(cell: Callable) -> None:
     one = cell(1)
     note_failure(one.folder, "avm=nosuch is unknown " + "x" * 300)

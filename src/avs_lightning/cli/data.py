@@ -4,6 +4,8 @@ import argparse
 import shlex
 from pathlib import Path
 
+from avs_lightning.cli.help import WithDefaults
+
 
 def main(argv: list[str]) -> int:
     """Make the synthetic AVSBench, check a data set's files, or count its clips."""
@@ -15,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line of `avs data`."""
     top = argparse.ArgumentParser(prog="avs data", description="Make, check and count AVSBench data sets.")
     commands = top.add_subparsers(metavar="make|check|stats", required=True)
-    shown = argparse.ArgumentDefaultsHelpFormatter
+    shown = WithDefaults
 
     make_ = commands.add_parser("make", help="write a synthetic AVSBench in the official layout", formatter_class=shown)
     make_.add_argument("root", type=Path, help="folder that will hold Single-source/ or Multi-sources/")

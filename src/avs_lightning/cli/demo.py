@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from avs_lightning.cli.help import WithDefaults
 from avs_lightning.data.sounds import OWN, SOUNDS
 from avs_lightning.metrics.names import SCORES, score_label, score_text
 
@@ -14,7 +15,7 @@ def main(argv: list[str]) -> int:
         prog="avs demo",
         description="Write synthetic MS3-like clips and train a small AVS on them without TPAVI, with the published "
         "one and with scope=frame: the study `demo`. What is done is skipped; what was cut off goes on.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=WithDefaults,
     )
     parser.add_argument("--seed", type=int, default=0, help="of the clips and of the training")
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder of the clips, runs and results")

@@ -11,27 +11,13 @@ from typing import TYPE_CHECKING
 
 from avs_lightning.cli.groups import CONFIG_MODULE, groups
 from avs_lightning.cli.settings import SETTINGS
+from avs_lightning.cli.study_help import study_help
 from avs_lightning.errors import UserError, near_matches
 
 if TYPE_CHECKING:
     from avs_lightning.studies.study import Study
 
-USAGE = """avs study: run a study with a name, and set its table beside the paper's
-
-  avs study list                              the studies that there are
-  avs study run NAME [data=VARIANT] [AXIS=VALUE,...] [seeds=0,1,2] [KEY=VALUE ...] [--dry-run]
-                                              run what is not done; the same command goes on after any stop
-  avs study status NAME                       how far each cell is
-  avs study table NAME [--format md|csv|latex] [--output FILE] [--score miou,fscore,fpr] [--protocol PROTOCOL]
-                                              --score fscore alone, or several; --protocol reference, frame, dataset,
-                                              reference@2 or reference@1
-
-  avs study run table_a1 data=synthetic       28 cells on drawn clips, small enough for two cores
-  avs study run table_a2 data.root=data launcher=parallel
-  avs study run table_a1 data.root=data setting=ms3 backbone=resnet50 seeds=0,1,2 --dry-run
-
-KEY=VALUE are overrides for every cell, as for avs train (launcher=local, parallel or slurm; paths.runs_dir=FOLDER).
-NAME is one of the list, or the path of a study.yaml of your own."""
+HELP = ("-h", "--help")
 FORMATS = ("md", "csv", "latex")
 NOT_FOR_ALL = {
     "seed": "seeds=0,1,2 names those of the study",
@@ -46,15 +32,16 @@ NOT_FOR_ALL = {
 def main(argv: list[str]) -> int:
     """Run, follow and tabulate studies."""
     actions = {"run": run, "status": status, "table": table, "list": list_studies}
-    if not argv or argv[0] in ("-h", "--help"):
-        print(USAGE)
+    if not argv or argv[0] in HELP:
+        print(study_help())
         return 0 if argv else 2
     if argv[0] not in actions:
         raise UserError(
             f"there is no avs study {argv[0]}{near_matches(argv[0], actions)}; there are {', '.join(actions)}"
         )
-    if any(text in ("-h", "--help") for text in argv[1:]):
-        print(USAGE)
+    if any(text in HELP for text in argv[1:]):
+        names = [text for text in argv[1:] if argv[0] == "run" and "=" not in text and not text.startswith("-")]
+        print(study_help(argv[0], *names[:1]))
         return 0
     return actions[argv[0]](argv[1:])
 
@@ -100,12 +87,12 @@ def run(argv: list[str]) -> int:
 def status(argv: list[str]) -> int:
     """Print how far each cell of a study is."""
     name, arguments = named(argv, "status")
-    from avs_lightning.reporting.console import console
+    from avs_lightning.reporting.console import Prose, console
     from avs_lightning.studies.status import status_of
 
     table, lines = status_of(study_folder(name, arguments))
     console.print(table)
-    console.print("\n".join(lines), soft_wrap=True)
+    console.print(*map(Prose, lines))
     return 0
 
 
@@ -167,12 +154,12 @@ def named(argv: Sequence[str], action: str) -> tuple[str, list[str]]:
     """
     options = [text for text in argv if text.startswith("-")]
     if options:
-        raise UserError(f"avs study {action} has no option {options[0]}; see avs study --help")
+        raise UserError(f"avs study {action} has no option {options[0]}; see avs study {action} --help")
     if not argv or "=" in argv[0]:
         raise UserError(f"which study? avs study {action} NAME; avs study list names them")
     stray = [text for text in argv[1:] if "=" not in text and not text.startswith("~")]
     if stray:
-        raise UserError(f"{stray[0]!r} is no KEY=VALUE; see avs study --help")
+        raise UserError(f"{stray[0]!r} is no KEY=VALUE; see avs study {action} --help")
     return argv[0], list(argv[1:])
 
 

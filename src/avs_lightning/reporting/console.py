@@ -5,8 +5,12 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+from textwrap import TextWrapper
+from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.text import Text
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +33,36 @@ def rank_in(environment: Mapping[str, str]) -> int:
     return next((int(environment[name]) for name in RANKS if name in environment), 0)
 
 
-# Texts are printed as they are: a path may hold brackets, which rich would take for a style, or :words: for a picture.
-console = Console(quiet=not is_first_process(), markup=False, emoji=False)
+class Screen(Console):
+    """A console on which a word longer than a line goes on in the next one, as terminals do it, instead of being cut.
+
+    Texts are printed as they are: a path may hold brackets, which rich would take for a style, or :words: for pictures.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, "emoji": False, **options})
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as rich does."""
+        super().print(*objects, **{"crop": False, **options})
+
+
+@dataclass(frozen=True)
+class Prose:
+    """Text whose lines are broken between words alone: a path or a hash stays whole, and can be copied."""
+
+    text: str
+    style: str = ""
+    indent: int = 0
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        indent = " " * self.indent
+        wrapped = TextWrapper(options.max_width, indent, indent, break_long_words=False, break_on_hyphens=False)
+        lines = "\n".join(map(wrapped.fill, self.text.splitlines()))
+        yield Text(lines, self.style, overflow="ignore")
+
+
+console = Screen(quiet=not is_first_process())
 
 
 def say(content: RenderableType) -> None:
@@ -42,10 +74,9 @@ def say(content: RenderableType) -> None:
     if not is_first_process():
         return
     line = isinstance(content, str)
-    options = {"markup": False, "emoji": False, "highlight": False, "soft_wrap": line}
-    console.print(content, **options)  # type: ignore[arg-type]
-    plain = Console(file=io.StringIO(), width=100, color_system=None, legacy_windows=False)
-    plain.print(content, **options)  # type: ignore[arg-type]
+    console.print(content, highlight=False, soft_wrap=line)
+    plain = Screen(file=io.StringIO(), width=100, color_system=None, legacy_windows=False)
+    plain.print(content, highlight=False, soft_wrap=line)
     assert isinstance(plain.file, io.StringIO)
     text = plain.file.getvalue().rstrip()
     log.info("%s", text if line else f"\n{text}")

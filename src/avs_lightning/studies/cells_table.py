@@ -42,18 +42,18 @@ def cells_table(
         header_style="bold",
         caption_justify="left",
     )
-    names = list(dict.fromkeys(key for cell in own for key in cell.parameters))
-    for column in (*(names or ["cell"]), "seed", "state"):
+    for column in ("cell", "seed", "state"):
         table.add_column(column, overflow="fold")
     table.add_column("folder ends in", no_wrap=True)
     for cell in cells:
-        if cell not in own:
-            shown = [f"others start from it: {cell.name}", *[""] * (len(names) - 1)]
-        else:
-            shown = [str(cell.parameters.get(name, "")) for name in names] or [cell.name or cell.folder.name]
-        state = states[cell.signature]
-        table.add_row(*shown, str(cell.seed), f"{state}{_remark(cell, state, cell in kept)}", cell.signature)
+        name, state = cell_label(cell.name or cell.folder.name, cell in own), states[cell.signature]
+        table.add_row(name, str(cell.seed), f"{state}{_remark(cell, state, cell in kept)}", cell.signature)
     return table
+
+
+def cell_label(name: str, own: bool) -> str:
+    """Return what tables call a cell: one that is not the study's `own` is there for others to start from."""
+    return name if own else f"{name} (others start from it)"
 
 
 def _remark(cell: Cell, state: State, kept: bool) -> str:

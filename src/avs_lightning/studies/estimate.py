@@ -13,10 +13,9 @@ from pathlib import Path
 from hydra.utils import instantiate
 from rich.console import Group
 from rich.table import Table
-from rich.text import Text
 
 from avs_lightning.errors import UserError
-from avs_lightning.reporting.console import spoken
+from avs_lightning.reporting.console import Prose, spoken
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import free_bytes, spoken_bytes
 from avs_lightning.studies.pace import Pace, ended_paces, measured_pace, network_of
@@ -68,7 +67,7 @@ class Estimate:
             table.add_row(" ".join(network), str(len(cells)), *map(spoken, medians), spoken(whole))
         table.add_section()
         table.add_row("all", str(len(self.cells)), *[""] * len(PARTS), spoken(self.seconds), style="bold")
-        return Group(table, *(Text(line) for line in self.notes()))
+        return Group(table, *map(Prose, self.notes()))
 
     def notes(self) -> Iterator[str]:
         """Yield what stands below."""

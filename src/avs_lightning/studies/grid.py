@@ -9,9 +9,10 @@ from html import escape
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from avs_lightning.reporting.console import Prose
 
 STYLES = {"missing": "yellow", "paper": "dim", "difference": "italic", "warning": "bold yellow"}
 MARKDOWN = str.maketrans({**{sign: f"\\{sign}" for sign in "\\|*`<"}, "\n": " "})
@@ -146,9 +147,11 @@ def to_rich(grid: Grid) -> Group:
             table.add_row(*cells)
         if len(row.lines) > 1 or (below and len(row.labels) > 1 and below.labels[0] != row.labels[0]):
             table.add_section()
-    notes = [Text(_warning(note) + note.text, style=STYLES.get(note.kind, "")) for note in grid.notes]
-    indents = [3 if note.kind == "case" else 0 for note in grid.notes]
-    return Group(table, *(Padding(note, (0, 0, 0, indent)) for note, indent in zip(notes, indents)))
+    notes = (
+        Prose(_warning(note) + note.text, STYLES.get(note.kind, ""), indent=3 if note.kind == "case" else 0)
+        for note in grid.notes
+    )
+    return Group(table, *notes)
 
 
 def _html_cell(row: Row, column: int) -> str:

@@ -15,11 +15,10 @@ from avs_lightning.errors import UserError
 from avs_lightning.metrics.names import score_label, score_text
 from avs_lightning.reporting.console import spoken
 from avs_lightning.reporting.report.run_files import RunFiles
-from avs_lightning.studies.plan import Plan, State, failure_of, read_metrics, state_of
+from avs_lightning.studies.plan import Plan, State, failure_of, read_metrics, read_progress, state_of
 from avs_lightning.studies.reports import is_study, sources_in
 from avs_lightning.studies.results import cell_folder, states_in
 from avs_lightning.studies.status import runs_of
-from avs_lightning.training.progress import read_progress
 
 CUT_OFF = "cut off"
 SCORES = ("miou_frame", "fscore_frame")

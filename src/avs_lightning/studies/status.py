@@ -12,6 +12,7 @@ from avs_lightning.data.sounds import OWN
 from avs_lightning.errors import UserError
 from avs_lightning.metrics.names import protocol_label
 from avs_lightning.studies.cells import STORE
+from avs_lightning.studies.cells_table import cell_label
 from avs_lightning.studies.layout import Layout
 from avs_lightning.studies.plan import Plan, failure_of, is_damaged, read_metrics, read_progress
 from avs_lightning.studies.published import published_table
@@ -83,7 +84,7 @@ def status_of(folder: Path) -> tuple[Table, list[str]]:
         if state == "failed":
             reasons.setdefault(failure_of(folder_of_cell), []).append(cell.name)
         table.add_row(
-            cell.name + ("" if cell.in_table else " (others start from it)"),
+            cell_label(cell.name or cell.folder, cell.in_table),
             str(cell.seed),
             state + _detail(folder_of_cell, state),
             "" if score is None else layout.leading.text(layout.leading.scale * score),
