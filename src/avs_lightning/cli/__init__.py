@@ -84,7 +84,8 @@ def complete(name: str, words: list[str]) -> int:
     from avs_lightning.cli.completion import candidates, script
 
     try:
-        print(script(" ".join(words)) if name == "--completion" else "\n".join(candidates(words, COMMANDS)))
+        for line in [script(" ".join(words))] if name == "--completion" else candidates(words, COMMANDS):
+            print(line)
     except UserError as error:
         return fail(str(error), 2)
     return 0

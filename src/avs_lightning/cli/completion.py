@@ -29,11 +29,27 @@ complete -o default -F _avs avs""",
     "zsh": r"""#compdef avs
 _avs() {
   local -a found
-  found=(${(f)"$(avs --complete "${(@)words[2,$CURRENT]}" 2>/dev/null)"})
-  if (( $#found )); then compadd -Q -S '' -- $found; else compset -P '*='; _files; fi
+  found=(${(f)"$(avs --complete "${(@)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)"})
+  if (( $#found )); then
+    compadd -Q -S '' -- ${(M)found:#*[=.]}
+    compadd -Q -- ${found:#*[=.]}
+  else
+    compset -P 1 '*='
+    _files
+  fi
 }
 compdef _avs avs""",
-    "fish": r"""complete -c avs -a '(avs --complete (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'""",
+    "fish": r"""function __avs_complete
+  set -l word (commandline -ct)
+  set -l found (avs --complete (commandline -opc)[2..] "$word" 2>/dev/null)
+  if set -q found[1]
+    printf '%s\n' $found
+  else
+    set -l key (string match -r '^[^=]*=' -- $word)
+    string replace -r '^' "$key" -- (__fish_complete_path (string replace -r '^[^=]*=' '' -- $word))
+  end
+end
+complete -c avs -f -a '(__avs_complete)'""",
 }
 USE = {
     "bash": 'eval "$(avs --completion bash)" in ~/.bashrc',
