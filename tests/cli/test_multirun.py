@@ -38,7 +38,7 @@ def test_the_states_come_first_in_eighty_columns(swept) -> None:
     assert "2 cells, 2 new" in lines[0]
     signature = swept.cell("stage4").name.rpartition("-")[2]
     (line,) = [line for line in lines if signature in line]
-    assert [part.strip() for part in line.strip("│").split("│")] == ["stage4", "123", "new", signature]
+    assert [part.strip() for part in line.strip("│").split("│")] == ["fusion=stage4", "123", "new", signature]
     assert "new: starts from the beginning" in swept.out
     assert f"Run folders: {swept.runs / 'cells'}" in lines
     assert all(len(line) <= 80 for line in lines[: lines.index(f"Run folders: {swept.runs / 'cells'}")])
