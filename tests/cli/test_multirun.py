@@ -74,7 +74,7 @@ def test_a_larger_grid_runs_what_is_new_and_a_failure_leaves_the_others(avs: Cal
     ended = avs(*extended, *batches)
     assert ended.code == 1
     assert "1 of 2 cells failed:\n  init.checkpoint=nosuch: there is no checkpoint nosuch" in ended.err
-    assert f"({copied.runs}/cells/ms3_test_resnet_none-" in ended.err
+    assert f"({copied.runs}/cells/ms3_test_resnet_none_pretrained-" in ended.err
     assert "/output.log)" in ended.err
     assert "The same command tries them again, and nothing else." in ended.err
     assert "Traceback" not in ended.err

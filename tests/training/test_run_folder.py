@@ -139,13 +139,14 @@ def test_a_folder_is_one_process_s(tmp_path: Path) -> None:
 
 
 HOLD = """
-import multiprocessing, sys, time
+import multiprocessing, os, sys, time
 from pathlib import Path
 from avs_lightning.training.run_folder import RunFolder
+def work():  # as a loader's worker does
+    print(os.getpid(), flush=True)  # once it runs: right after the fork it holds what its parent holds
+    time.sleep(60)
 with RunFolder(Path(sys.argv[1])).locked():
-    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))  # as a loader's worker is
-    child.start()
-    print(child.pid, flush=True)
+    multiprocessing.get_context("fork").Process(target=work).start()
     time.sleep(60)
 """
 
