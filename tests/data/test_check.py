@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from avs_lightning.data.check import check_dataset
-from avs_lightning.data.problems import Problem, problem_lines, write_problems
+from avs_lightning.data.problems import Problem, problem_lines
 from avs_lightning.errors import UserError
+from avs_lightning.rows import write_rows
 
 Write = Callable[..., Path]
 SIZE = 32
@@ -128,7 +129,7 @@ def test_a_cause_is_named_once_and_the_full_list_is_a_file(both: Path, tmp_path:
     text = printed(problems)
     assert text.count(".png") == 2
     assert text.count("20 files") == 2
-    write_problems(problems, tmp_path / "all.csv")
+    write_rows(problems, Problem, tmp_path / "all.csv")
     assert (tmp_path / "all.csv").read_text().count(".png") == 40
 
 

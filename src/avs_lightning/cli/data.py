@@ -86,14 +86,15 @@ def make(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     """`avs data check`."""
     from avs_lightning.data.check import check_dataset
-    from avs_lightning.data.problems import problem_lines, write_problems
+    from avs_lightning.data.problems import Problem, problem_lines
     from avs_lightning.reporting.console import console
+    from avs_lightning.rows import write_rows
 
     problems = check_dataset(options.root, image_size=options.size)
     for line in problem_lines(problems):
         console.print(line, soft_wrap=True)
     if options.output:
-        write_problems(problems, options.output)
+        write_rows(problems, Problem, options.output)
         console.print(f"The full list is {options.output}", soft_wrap=True, markup=False)
     elif problems:
         console.print("--output FILE writes the full list as CSV.")

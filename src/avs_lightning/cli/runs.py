@@ -28,14 +28,15 @@ def main(argv: list[str]) -> int:
 
     from avs_lightning.cli.study import runs_folder
     from avs_lightning.reporting.console import console
-    from avs_lightning.studies.listing import listed_in, write_listing
+    from avs_lightning.rows import write_rows
+    from avs_lightning.studies.listing import Listed, listed_in
 
     folder = options.folder.expanduser() if options.folder else runs_folder()
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}; avs runs FOLDER lists another, AVS_RUNS_DIR names the usual one")
     listed = listed_in(folder, options.cells)
     if options.csv:
-        write_listing(listed, options.csv)
+        write_rows(listed, Listed, options.csv)
         console.print(f"{len(listed)} lines are in {options.csv}", soft_wrap=True, highlight=False)
         return 0
     for one in listed:

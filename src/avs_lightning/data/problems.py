@@ -1,14 +1,11 @@
 """What `avs data check` has found: listed by cause, and written out whole."""
 
-import csv
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.text import Text
-
-from avs_lightning.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -56,19 +53,3 @@ def problem_lines(problems: Sequence[Problem]) -> list[Text]:
 def _rank(first: Problem, *others: Problem) -> tuple[bool, bool, int]:
     """Notes last, what is about all clips first, then by the number of files."""
     return first.note, first.clip != "", -len(others)
-
-
-def write_problems(problems: Sequence[Problem], path: Path) -> None:
-    """Write every problem as a row of a CSV file.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, [field.name for field in fields(Problem)], lineterminator="\n")
-            table.writeheader()
-            table.writerows(asdict(problem) for problem in problems)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error

@@ -148,7 +148,11 @@ class SegmentationMethod(pl.LightningModule):
         leave_out(checkpoint, self.published)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["state_dict"] = whole_entries(checkpoint, self, self.published)
+        checkpoint["state_dict"] = self.entries_of(checkpoint)
+
+    def entries_of(self, checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Return the entries of a checkpoint, see `whole_entries`."""
+        return whole_entries(checkpoint, self, self.published)
 
     def _log_scores(self, prefix: str, scores: SegmentationScores) -> tuple[ClipScores, dict[str, Tensor]]:
         indices, counts = scores.counts()  # the one gathering: what follows is the same in every process

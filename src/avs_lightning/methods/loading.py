@@ -12,7 +12,7 @@ from avs_lightning.checkpoints import ReferenceCheckpoint, describe_reference
 from avs_lightning.errors import UserError
 from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.methods.base import SegmentationMethod
-from avs_lightning.methods.published import KEY, whole_entries
+from avs_lightning.methods.published import KEY
 from avs_lightning.models.weights import what_is_wrong
 
 METHODS: dict[str, type[SegmentationMethod]] = {"AVSMethod": AVSMethod}
@@ -87,7 +87,7 @@ def rebuild(
             )
     try:
         method = METHODS[kind](**without_weights(content["hyper_parameters"], content.get(KEY, ())))
-        entries = whole_entries(content, method, method.published)
+        entries = method.entries_of(content)
     except UserError as error:
         raise UserError(f"{path} cannot be rebuilt: {error}") from error
     load_entries(method, entries, path)
@@ -160,7 +160,7 @@ def start_from(method: SegmentationMethod, path: str | Path) -> Start:
         entries = {f"network.{name}": value for name, value in _reference(path, content).entries.items()}
     else:
         alike = content.get(KEY, {}).items() <= method.published.items()
-        entries = whole_entries(content, method, method.published) if alike else rebuild(content, path).state_dict()
+        entries = method.entries_of(content) if alike else rebuild(content, path).state_dict()
     own = method.state_dict()
     taken = {name: value for name, value in entries.items() if name in own and own[name].shape == value.shape}
     needed = [name for name in own if name.startswith("network.encoder.")] or list(own)

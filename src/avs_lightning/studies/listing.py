@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -75,37 +74,22 @@ def listed_in(folder: Path, cells: bool = False) -> list[Listed]:
     Raises:
         UserError: there is nothing.
     """
-    sources = list(sources_in(folder))
-    studies = [(source, plan) for source in sources if is_study(source) and (plan := _plan(source)) is not None]
-    planned = {cell_folder(cell, runs_of(source)).resolve() for source, plan in studies for cell in plan.cells}
-    found = [_study(source, plan) for source, plan in studies]
-    found += [Listed("study", source.name, source, "", "its plan.json is damaged") for source in sources
-              if is_study(source) and source not in dict(studies)]  # fmt: skip
-    found += [_run(source) for source in sources if not is_study(source) and (cells or source.resolve() not in planned)]
+    studies: list[Listed] = []
+    runs: list[Path] = []
+    planned: set[Path] = set()
+    for source in sources_in(folder):
+        if not is_study(source):
+            runs.append(source)
+            continue
+        try:
+            plan = Plan.load(source)
+        except UserError:
+            studies.append(Listed("study", source.name, source, "", "its plan.json is damaged"))
+            continue
+        studies.append(_study(source, plan))
+        planned |= {cell_folder(cell, runs_of(source)).resolve() for cell in plan.cells}
+    found = studies + [_run(run) for run in runs if cells or run.resolve() not in planned]
     return sorted(found, key=lambda one: one.started, reverse=True)
-
-
-def write_listing(listed: Sequence[Listed], path: Path) -> None:
-    """Write the list as a CSV file.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, [field.name for field in fields(Listed)], lineterminator="\n")
-            table.writeheader()
-            table.writerows(asdict(one) for one in listed)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def _plan(folder: Path) -> Plan | None:
-    try:
-        return Plan.load(folder)
-    except UserError:
-        return None
 
 
 def _study(folder: Path, plan: Plan) -> Listed:

@@ -19,7 +19,7 @@ from avs_lightning.data.probes import Probe
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import Start, load_entries, read_checkpoint, start_from, without_weights
-from avs_lightning.methods.published import KEY, whole_entries
+from avs_lightning.methods.published import KEY
 from avs_lightning.reporting.console import console, is_first_process, say
 from avs_lightning.reporting.tables import network_table
 from avs_lightning.training.checkpoints import BestCheckpoint, LastCheckpoint
@@ -78,7 +78,7 @@ def train(cfg: DictConfig) -> dict[str, Any]:
         log_data(loggers, datamodule)
         trainer = build_trainer(cfg, folder, loggers, method, test_sets=1 + len(probes) if cfg.test else 0)
         if checkpoint:  # with our messages; Lightning reads it again for the optimiser and the loops
-            load_entries(method, whole_entries(checkpoint, method, method.published), folder.last)
+            load_entries(method, method.entries_of(checkpoint), folder.last)
             del checkpoint
         result = _fit_and_test(cfg, folder, trainer, method, datamodule, probes, resume_from)
         if trainer.is_global_zero:
@@ -209,7 +209,7 @@ def _fit_and_test(
         best = read_checkpoint(folder.best)
         result["best"] = {"epoch": best["epoch"] + 1, "val_miou_frame": best.get("avs_val_miou_frame")}
     if cfg.test:
-        load_entries(method, whole_entries(best, method, method.published), folder.best)
+        load_entries(method, method.entries_of(best), folder.best)
         result["scores"] = test_scores(trainer, method, datamodule, "test", probes)
         result["clips"] = tested_clips(method, datamodule, "test")
         result["cost"] = callback(trainer, TrainingCost).summary(method)
