@@ -6,7 +6,7 @@ import pytest
 import soundfile
 import torch
 
-from avs_lightning.data.audio import Sound, read_wav
+from avs_lightning.data.audio import Recording, read_wav
 from avs_lightning.errors import UserError
 
 
@@ -125,13 +125,13 @@ def test_a_header_that_promises_more_than_there_is_gives_what_there_is(tmp_path:
     soundfile.write(tmp_path / "a.wav", tone(16_000, 5), 16_000)
     (tmp_path / "a.wav").write_bytes((tmp_path / "a.wav").read_bytes()[: 44 + 2 * 32_000])
     assert read_wav(tmp_path / "a.wav").shape == (32_000,)
-    assert Sound.read(tmp_path / "a.wav", 5).seconds == 2
+    assert Recording.read(tmp_path / "a.wav", 5).seconds == 2
 
 
 def test_channels_that_cancel_are_told_from_silence(tmp_path: Path) -> None:
     def cancels(left: np.ndarray, right: np.ndarray) -> bool:
         soundfile.write(tmp_path / "a.wav", np.stack([left, right], axis=1), 16_000)
-        return Sound.read(tmp_path / "a.wav", 5).cancels
+        return Recording.read(tmp_path / "a.wav", 5).cancels
 
     sound = tone(16_000, 5)
     assert cancels(sound, -sound)

@@ -34,23 +34,23 @@ def test_single_source_train_clip(tmp_path: Path, official_s4: Write) -> None:
     clip = dataset[1]
     assert len(dataset) == 2
     assert isinstance(clip, Clip)
-    assert (clip.id, clip.category, clip.index, clip.rate) == ("train000001_1", "race_car", 1, 16_000)
+    assert (clip.id, clip.category, clip.index, clip.sound.rate) == ("train000001_1", "race_car", 1, 16_000)
     assert clip.images.shape == (5, 3, SIZE, SIZE)
-    assert clip.masks.shape == (5, 1, SIZE, SIZE)
-    assert clip.log_mel.shape == (5, 1, 96, 64)
+    assert clip.labels.shape == (5, SIZE, SIZE)
+    assert clip.sound.patches(5).shape == (5, 1, 96, 64)
     assert clip.labelled.tolist() == [True, False, False, False, False]
     assert clip.valid.tolist() == [True] * 5
-    assert clip.masks.sum((1, 2, 3)).tolist() == [32, 0, 0, 0, 0]
-    assert clip.waveform is not None
-    assert clip.waveform.shape == (80_000,)
-    torch.testing.assert_close(clip.log_mel, log_mel(clip.waveform, 16_000))
+    assert clip.labels.sum((1, 2)).tolist() == [32, 0, 0, 0, 0]
+    assert clip.sound.waveform is not None
+    assert clip.sound.waveform.shape == (80_000,)
+    torch.testing.assert_close(clip.sound.patches(5), log_mel(clip.sound.waveform, 16_000))
 
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_single_source_is_labelled_throughout_in_val_and_test(tmp_path: Path, official_s4: Write, split: str) -> None:
     clip = SingleSourceDataset(official_s4(tmp_path), split, image_size=SIZE)[0]
     assert clip.labelled.all()
-    assert clip.masks.sum((1, 2, 3)).tolist() == [32, 64, 96, 128, 160]
+    assert clip.labels.sum((1, 2)).tolist() == [32, 64, 96, 128, 160]
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
@@ -59,7 +59,7 @@ def test_multi_source_clip(tmp_path: Path, official_ms3: Write, split: str) -> N
     assert clip.id.startswith(split)
     assert clip.category == ""
     assert clip.labelled.all()
-    assert clip.masks.sum((1, 2, 3)).tolist() == [32, 64, 96, 128, 160]
+    assert clip.labels.sum((1, 2)).tolist() == [32, 64, 96, 128, 160]
 
 
 def test_frames_are_in_the_order_of_the_seconds(tmp_path: Path, official_ms3: Write) -> None:
@@ -92,12 +92,12 @@ def test_audio_from_wav_from_pickle_or_from_what_is_there(tmp_path: Path, offici
     def clip(audio: str) -> Clip:
         return SingleSourceDataset(root, "val", SIZE, audio)[0]
 
-    torch.testing.assert_close(clip("log_mel").log_mel, official)
-    assert clip("log_mel").waveform is None
-    assert clip("wav").waveform is not None
-    torch.testing.assert_close(clip("auto").log_mel, clip("wav").log_mel)
+    torch.testing.assert_close(clip("log_mel").sound.log_mel, official)
+    assert clip("log_mel").sound.waveform is None
+    assert clip("wav").sound.waveform is not None
+    torch.testing.assert_close(clip("auto").sound.waveform, clip("wav").sound.waveform)
     only(root, "audio_wav/val/*/*.wav").unlink()
-    torch.testing.assert_close(clip("auto").log_mel, official)
+    torch.testing.assert_close(clip("auto").sound.log_mel, official)
     with pytest.raises(UserError, match=r"sound file missing: .*val000000_0\.wav; data\.audio=log_mel reads"):
         clip("wav")
     only(root, "audio_log_mel/val/*/*.pkl").unlink()
@@ -112,7 +112,7 @@ def test_short_pickle_repeats_its_last_patch(tmp_path: Path, official_s4: Write)
     path = only(root, "audio_log_mel/val/*/*.pkl")
     patches = load_log_mel_pickle(path)
     path.write_bytes(pickle.dumps(patches[:4].clone()))
-    found = SingleSourceDataset(root, "val", SIZE)[0].log_mel
+    found = SingleSourceDataset(root, "val", SIZE)[0].sound.log_mel
     torch.testing.assert_close(found, torch.cat([patches[:4], patches[3:4]]))
 
 
@@ -136,9 +136,9 @@ def test_sounds_of_any_length_rate_and_channels_are_read(tmp_path: Path, officia
     root = official_s4(tmp_path)
     soundfile.write(only(root, "audio_wav/val/*/*.wav"), np.full((30_000, 2), 0.1), 44_100)
     clip = SingleSourceDataset(root, "val", SIZE)[0]
-    assert clip.waveform is not None
-    assert clip.waveform.shape == (80_000,)
-    assert clip.log_mel.isfinite().all()
+    assert clip.sound.waveform is not None
+    assert clip.sound.waveform.shape == (80_000,)
+    assert clip.sound.patches(5).isfinite().all()
 
 
 def test_a_wav_without_its_last_patch_repeats_the_one_before(tmp_path: Path, official_s4: Write) -> None:
@@ -146,11 +146,12 @@ def test_a_wav_without_its_last_patch_repeats_the_one_before(tmp_path: Path, off
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 72_000)  # 4.5 s; the fifth patch needs 4.815 s
     soundfile.write(only(root, "audio_wav/val/*/*.wav"), noise, 16_000, subtype="FLOAT")
     clip = SingleSourceDataset(root, "val", SIZE)[0]
-    assert torch.equal(clip.log_mel[4], clip.log_mel[3])
-    torch.testing.assert_close(clip.log_mel[:4], log_mel(torch.from_numpy(noise).float(), 16_000, 4))
-    assert clip.waveform is not None
-    assert clip.waveform.shape == (80_000,)
-    assert not clip.waveform[72_000:].any()
+    patches = clip.sound.patches(5)
+    assert torch.equal(patches[4], patches[3])
+    torch.testing.assert_close(patches[:4], log_mel(torch.from_numpy(noise).float(), 16_000, 4))
+    assert clip.sound.waveform is not None
+    assert clip.sound.waveform.shape == (80_000,)
+    assert not clip.sound.waveform[72_000:].any()
 
 
 def test_partition_by_source_reads_each_file_where_the_official_split_put_it(
@@ -167,7 +168,7 @@ def test_partition_by_source_reads_each_file_where_the_official_split_put_it(
     moved = [(d, i) for s, d in splits.items() for i, clip in enumerate(d.clips) if clip.split != s]
     assert moved
     for dataset, index in moved:
-        assert dataset[index].masks.any()
+        assert dataset[index].labels.any()
 
 
 def test_limit_takes_the_first_clips(tmp_path: Path, official_s4: Write) -> None:

@@ -120,7 +120,7 @@ def test_a_mask_of_any_depth_and_mode_sounds_where_it_is_not_zero(
         values[..., -1] = top
     black = np.zeros((top + 1, 3)) if colour == PALETTE else None  # the index counts, not the colour
     (tmp_path / "m.png").write_bytes(png(values, colour, depth, black))
-    assert torch.equal(read_mask(tmp_path / "m.png", SIZE)[0].bool(), torch.from_numpy(square()[..., 0] > 0))
+    assert torch.equal(read_mask(tmp_path / "m.png", SIZE), torch.from_numpy(square()[..., 0] > 0))
 
 
 def drawn(alpha: np.ndarray, white: np.ndarray, top: int = 255) -> np.ndarray:
@@ -131,7 +131,7 @@ def drawn(alpha: np.ndarray, white: np.ndarray, top: int = 255) -> np.ndarray:
 def test_transparent_pixels_of_a_mask_do_not_sound(tmp_path: Path, colour: int, depth: int) -> None:
     values = drawn(square(), np.ones_like(square()), 2**depth - 1)[..., -channels(colour) :]
     (tmp_path / "m.png").write_bytes(png(values, colour, depth))
-    assert torch.equal(read_mask(tmp_path / "m.png", SIZE)[0].bool(), torch.from_numpy(square()[..., 0] > 0))
+    assert torch.equal(read_mask(tmp_path / "m.png", SIZE), torch.from_numpy(square()[..., 0] > 0))
 
 
 def test_a_mask_that_was_drawn_in_the_alpha_channel_sounds_where_it_was_drawn(shared: Path) -> None:
@@ -198,7 +198,7 @@ def test_the_check_passes_what_training_reads(
     if colour in (GREY_ALPHA, RGB_ALPHA):
         values[..., -1] = 2**depth - 1
     root = set_with(kind, png(values, colour, depth, np.zeros((2**depth, 3)) if colour == PALETTE else None))
-    assert MultiSourceDataset(root, "val", SIZE)[0].masks[1].any()
+    assert MultiSourceDataset(root, "val", SIZE)[0].labels[1].any()
     assert found_by_check(root) == []
 
 
@@ -218,4 +218,4 @@ def test_the_check_finds_soft_edges_of_a_mask(set_with: Callable[[str, bytes], P
     assert problem.kind == "mask values"
     assert "3 different values" in problem.detail
     assert "all but 0 sound" in problem.detail
-    assert MultiSourceDataset(root, "val", SIZE)[0].masks[1].sum() == 30
+    assert MultiSourceDataset(root, "val", SIZE)[0].labels[1].sum() == 30

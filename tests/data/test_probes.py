@@ -1,7 +1,7 @@
 """Clips with a sound that is not theirs."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,108 +9,113 @@ import pytest
 import soundfile
 import torch
 
-from avs_lightning.data import Clip, collate_clips, log_mel
+from avs_lightning.data import Clip, Sound, collate_clips
 from avs_lightning.data.datasets import MultiSourceDataset
 from avs_lightning.data.probes import NOISE_LEVEL, OffScreen, ProbedDataset, chosen_probes, mute
 from avs_lightning.errors import UserError
 
 
+def clip_of(index: int, sound: Sound, valid: Sequence[bool] = (True,)) -> Clip:
+    """A clip whose every pixel is its index + 1."""
+    frames = len(valid)
+    return Clip(
+        images=torch.full((frames, 3, 2, 2), index + 1.0),
+        sound=sound,
+        labels=torch.ones(frames, 2, 2, dtype=torch.uint8),
+        labelled=torch.ones(frames, dtype=torch.bool),
+        valid=torch.tensor(valid),
+        id=str(index),
+        category="",
+        index=index,
+    )
+
+
+def sound_of(values: torch.Tensor, rate: int, waveform: bool) -> Sound:
+    """A sound whose second k holds values[k], in its waveform or in its log-mel."""
+    if waveform:
+        return Sound.of(values.repeat_interleave(rate), rate)
+    return Sound.from_log_mel(values[:, None, None, None].expand(-1, 1, 96, 64))
+
+
+def content(sound: Sound) -> list[float]:
+    """The values that `sound_of` was given."""
+    if sound.waveform is not None:
+        return sound.waveform.view(-1, sound.rate).unique(dim=1).flatten().tolist()
+    assert sound.log_mel is not None
+    return sound.log_mel[:, 0, 0, 0].tolist()
+
+
 def clips(count: int, waveform: bool = True) -> list[Clip]:
     """Clips of one frame whose every number is their own index + 1."""
-    return [
-        Clip(
-            images=torch.full((1, 3, 2, 2), i + 1.0),
-            log_mel=torch.full((1, 1, 96, 64), i + 1.0),
-            masks=torch.ones(1, 1, 2, 2),
-            labelled=torch.ones(1, dtype=torch.bool),
-            valid=torch.ones(1, dtype=torch.bool),
-            waveform=torch.full((16_000,), i + 1.0) if waveform else None,
-            rate=16_000,
-            id=str(i),
-            category="",
-            index=i,
-        )
-        for i in range(count)
-    ]
+    return [clip_of(i, sound_of(torch.tensor([i + 1.0]), 16_000, waveform)) for i in range(count)]
 
 
 def heard(dataset: list[Clip], name: str) -> ProbedDataset:
     return ProbedDataset(dataset, chosen_probes(name)[name])
 
 
-def test_muted_clips_have_the_log_mel_of_silence() -> None:
-    silence = log_mel(torch.zeros(16_000), 16_000, patches=1)
-    for clip in (heard(clips(3), "muted")[1], heard(clips(3, waveform=False), "muted")[1]):
-        torch.testing.assert_close(clip.log_mel, silence)
-        assert clip.waveform is None or not clip.waveform.any()
-        assert clip.images.unique() == 2
-        assert clip.index == 1
+@pytest.mark.parametrize("waveform", [True, False])
+def test_muted_clips_have_the_log_mel_of_silence(waveform: bool) -> None:
+    clip = heard(clips(3, waveform), "muted")[1]
+    assert clip.sound.patches(1).unique().item() == pytest.approx(math.log(0.01))
+    assert clip.sound.waveform is not None
+    assert not clip.sound.waveform.any()
+    assert clip.images.unique() == 2
+    assert clip.index == 1
 
 
-def test_a_muted_batch_is_a_batch_of_muted_clips() -> None:
-    batch = mute(collate_clips(clips(2)))
-    same = collate_clips([heard(clips(2), "muted")[i] for i in range(2)])
-    torch.testing.assert_close(batch.log_mel, same.log_mel)
-    assert batch.log_mel.unique().item() == pytest.approx(math.log(0.01))
-    assert batch.waveform is not None
-    assert not batch.waveform.any()
+@pytest.mark.parametrize("waveform", [True, False])
+def test_a_muted_batch_is_a_batch_of_muted_clips(waveform: bool) -> None:
+    batch = mute(collate_clips(clips(2, waveform)))
+    same = collate_clips([heard(clips(2, waveform), "muted")[i] for i in range(2)])
+    for muted in (batch, same):
+        assert muted.sound.waveform is not None
+        assert muted.sound.waveform.shape == (2, 16_000)
+        assert not muted.sound.waveform.any()
+        assert muted.sound.patches(1).shape == (2, 1, 1, 96, 64)
+        assert muted.sound.length.tolist() == [16_000, 16_000]
     assert batch.images.unique().tolist() == [1, 2]
-    assert mute(collate_clips(clips(2, waveform=False))).waveform is None
 
 
 @pytest.mark.parametrize("count, partners", [(4, [2, 3, 0, 1]), (5, [2, 3, 4, 0, 1]), (2, [1, 0]), (3, [1, 2, 0])])
-def test_swapped_clips_have_the_sound_of_one_other_clip_each(count: int, partners: list[int]) -> None:
-    swapped = heard(clips(count), "swapped")
+@pytest.mark.parametrize("waveform", [True, False])
+def test_swapped_clips_have_the_sound_of_one_other_clip_each(count: int, partners: list[int], waveform: bool) -> None:
+    swapped = heard(clips(count, waveform), "swapped")
     assert len(swapped) == count
     for index, partner in enumerate(partners):
         clip = swapped[index]
         assert clip.id == str(index)
         assert clip.images.unique() == index + 1
-        assert clip.log_mel.unique() == partner + 1
-        assert clip.waveform.unique() == partner + 1
+        assert content(clip.sound) == [partner + 1]
 
 
 @pytest.mark.parametrize("waveform", [True, False])
 def test_noise_is_the_clips_own_and_as_loud_as_sounds_are(waveform: bool) -> None:
     noisy = heard(clips(3, waveform), "noise")
     for clip in (noisy[0], noisy[1]):
-        assert clip.waveform is not None
-        assert clip.waveform.std().item() == pytest.approx(NOISE_LEVEL, rel=0.05)
-        assert clip.waveform.shape == (16_000,)
-        assert torch.equal(clip.log_mel, log_mel(clip.waveform, 16_000, 1))
+        assert clip.sound.waveform is not None
+        assert clip.sound.waveform.std().item() == pytest.approx(NOISE_LEVEL, rel=0.05)
+        assert clip.sound.waveform.shape == (16_000,)
         assert clip.images.unique() == clip.index + 1
-    assert torch.equal(noisy[1].waveform, heard(clips(3), "noise")[1].waveform)
-    assert not torch.equal(noisy[0].waveform, noisy[1].waveform)
+    assert torch.equal(noisy[1].sound.waveform, heard(clips(3), "noise")[1].sound.waveform)
+    assert not torch.equal(noisy[0].sound.waveform, noisy[1].sound.waveform)
 
 
 def one_clip(seconds: int, valid: int | None = None, waveform: bool = True) -> Clip:
-    """A clip of `seconds` whose second k holds k, in its log-mel and its waveform."""
-    number = torch.arange(seconds).float()
-    return Clip(
-        images=torch.zeros(seconds, 3, 2, 2),
-        log_mel=number[:, None, None, None].expand(-1, 1, 96, 64),
-        masks=torch.zeros(seconds, 1, 2, 2),
-        labelled=torch.ones(seconds, dtype=torch.bool),
-        valid=torch.arange(seconds) < (seconds if valid is None else valid),
-        waveform=number.repeat_interleave(8_000) if waveform else None,
-        rate=8_000,
-        id="",
-        category="",
-        index=0,
-    )
+    """A clip of `seconds` whose second k holds k, in its log-mel or its waveform."""
+    existing = [second < (seconds if valid is None else valid) for second in range(seconds)]
+    return clip_of(0, sound_of(torch.arange(seconds).float(), 8_000, waveform), existing)
 
 
 @pytest.mark.parametrize(
     "seconds, valid, order",
     [(5, None, [2, 3, 4, 0, 1]), (2, None, [1, 0]), (3, None, [1, 2, 0]), (4, 3, [1, 2, 0, 3]), (1, None, [0])],
 )
-def test_permuted_clips_hear_another_of_their_own_seconds(seconds: int, valid: int | None, order: list[int]) -> None:
-    clip = heard([one_clip(seconds, valid)], "permuted")[0]
-    assert clip.log_mel[:, 0, 0, 0].tolist() == order
-    assert clip.waveform.view(seconds, -1).unique(dim=1).flatten().tolist() == order
-    silent = heard([one_clip(seconds, valid, waveform=False)], "permuted")[0]
-    assert silent.waveform is None
-    assert torch.equal(silent.log_mel, clip.log_mel)
+@pytest.mark.parametrize("waveform", [True, False])
+def test_permuted_clips_hear_another_of_their_own_seconds(
+    seconds: int, valid: int | None, order: list[int], waveform: bool
+) -> None:
+    assert content(heard([one_clip(seconds, valid, waveform)], "permuted")[0].sound) == order
 
 
 def write(path: Path, samples: np.ndarray, rate: int) -> None:
@@ -126,15 +131,15 @@ def test_sounds_from_a_folder_of_any_rate_and_length(tmp_path: Path, waveform: b
     (tmp_path / "notes.txt").write_text("no sound")
     dataset = [one_clip(3, waveform=waveform) for _ in range(3)]
     off_screen = ProbedDataset(dataset, chosen_probes("offscreen", tmp_path)["offscreen"])
+    rate = dataset[0].sound.rate
     first, second, third = (off_screen[index] for index in range(3))
     for clip in (first, second):
-        assert clip.waveform.shape == (24_000,)
-        assert torch.equal(clip.log_mel, log_mel(clip.waveform, 8_000, 3))
+        assert clip.sound.waveform.shape == (3 * clip.sound.rate,)
         assert clip.images.shape == (3, 3, 2, 2)
-    assert torch.equal(first.waveform[:4_000], first.waveform[4_000:8_000])
-    assert first.waveform.view(3, -1).std(1).min() > 0.2
-    assert torch.equal(third.waveform, first.waveform)
-    assert not torch.equal(second.waveform, first.waveform)
+    assert torch.equal(first.sound.waveform[: rate // 2], first.sound.waveform[rate // 2 : rate])
+    assert first.sound.waveform.view(3, -1).std(1).min() > 0.2
+    assert torch.equal(third.sound.waveform, first.sound.waveform)
+    assert not torch.equal(second.sound.waveform, first.sound.waveform)
 
 
 def test_real_sounds_of_other_rates(shared: Path) -> None:
@@ -145,8 +150,8 @@ def test_real_sounds_of_other_rates(shared: Path) -> None:
     assert {soundfile.info(file).samplerate for file in probe.files} > {16_000}
     for index in range(len(probe.files)):
         clip = probe([one_clip(5)] * len(probe.files), index)
-        assert 0.01 < clip.waveform.square().mean().sqrt() < 0.5
-        assert clip.log_mel.isfinite().all()
+        assert 0.01 < clip.sound.waveform.square().mean().sqrt() < 0.5
+        assert clip.sound.patches(5).isfinite().all()
 
 
 def test_probes_of_clips_on_disk(official_ms3: Callable, tmp_path: Path) -> None:
@@ -155,9 +160,9 @@ def test_probes_of_clips_on_disk(official_ms3: Callable, tmp_path: Path) -> None
         for name, probe in chosen_probes("all").items():
             probed = ProbedDataset(dataset, probe)
             batch = collate_clips([probed[0], probed[1]])
-            assert batch.log_mel.shape == (2, 5, 1, 96, 64)
+            assert batch.sound.patches(5).shape == (2, 5, 1, 96, 64)
             assert torch.equal(batch.images[1], dataset[1].images)
-            assert not torch.equal(batch.log_mel[1], dataset[1].log_mel), name
+            assert not torch.equal(batch.sound.patches(5)[1], dataset[1].sound.patches(5)), name
 
 
 @pytest.mark.parametrize(

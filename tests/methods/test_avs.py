@@ -1,6 +1,6 @@
 """The method: which losses it takes, and that two processes compute what one does."""
 
-from dataclasses import fields
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +8,8 @@ import torch
 from pytorch_lightning.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 
-from avs_lightning.data import ClipBatch
+from avs_lightning.data import ClipBatch, example_batch
+from avs_lightning.data.clip import map_tensors
 from avs_lightning.errors import UserError
 from avs_lightning.losses import avm_audio, avm_cosine, avm_visual
 from avs_lightning.methods import AVSMethod
@@ -26,26 +27,14 @@ def method(loss: dict[str, Any] | None = None, **network: Any) -> AVSMethod:
 
 
 def random_batch(clips: int = 4, size: int = 64) -> ClipBatch:
-    draw = torch.Generator().manual_seed(1)
-    labelled = torch.ones(clips, 5, dtype=torch.bool)
-    labelled[:2, 1:] = False  # S4-like: two frames on the first of two processes, ten on the second
-    return ClipBatch(
-        images=torch.randn(clips, 5, 3, size, size, generator=draw),
-        log_mel=torch.randn(clips, 5, 1, 96, 64, generator=draw),
-        masks=(torch.rand(clips, 5, 1, size, size, generator=draw) > 0.7).float(),
-        labelled=labelled,
-        valid=torch.ones_like(labelled),
-        waveform=None,
-        rate=16_000,
-        ids=[str(i) for i in range(clips)],
-        categories=[""] * clips,
-        indices=torch.arange(clips),
-    )
+    batch = example_batch(clips, size)
+    batch.labelled[:2, 1:] = False  # S4-like: two frames on the first of two processes, ten on the second
+    return batch
 
 
 def rows(batch: ClipBatch, wanted: slice) -> ClipBatch:
-    values = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return ClipBatch(**{k: v[wanted] if isinstance(v, (Tensor, list)) else v for k, v in values.items()})
+    batch = map_tensors(batch, lambda t: t[wanted])
+    return replace(batch, ids=batch.ids[wanted], categories=batch.categories[wanted])
 
 
 class Step(nn.Module):
@@ -59,14 +48,8 @@ class Step(nn.Module):
         return torch.stack(list(self.method.losses(self.method(batch), batch).values())).sum()
 
 
-def double(batch: ClipBatch) -> ClipBatch:
-    for name in ("images", "log_mel", "masks"):
-        setattr(batch, name, getattr(batch, name).double())
-    return batch
-
-
 def one_step(step: nn.Module, batch: ClipBatch) -> dict[str, Any]:
-    loss = step(double(batch))
+    loss = step(replace(batch, images=batch.images.double()))
     loss.backward()
     inner: Any = step.module if isinstance(step, nn.parallel.DistributedDataParallel) else step
     return {
@@ -170,7 +153,9 @@ def test_a_loss_that_is_no_number_names_the_clips() -> None:
     built = method()
     batch = random_batch(2)
     batch.images[0, 0, 0, 0, 0] = float("nan")
-    with pytest.raises(UserError, match=r"the loss became nan in epoch 1, batch 4, clips 0, 1 .*method.optimizer.lr"):
+    with pytest.raises(
+        UserError, match=r"the loss became nan in epoch 1, batch 4, clips noise 0, noise 1.*method.optimizer.lr"
+    ):
         built.on_train_batch_end(built.training_step(batch, 3), batch, 3)
 
 

@@ -4,6 +4,7 @@ From what the network has put out follow the loss terms, from the gradients Adam
 BatchNorm its running statistics: nothing of the package computes the numbers that its step is compared with.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from avs_lightning.cli.hydra_app import CONFIG_MODULE, set_up_hydra
 from avs_lightning.cli.sweep import compose
-from avs_lightning.data import ClipBatch
+from avs_lightning.data import ClipBatch, example_batch
 from avs_lightning.models import NetworkOutput
 from avs_lightning.models.tpavi import TPAVI
 
@@ -38,23 +39,11 @@ def published_method(data: str, encoder: str) -> Any:
 
 
 def batch(first_frame_only: bool) -> ClipBatch:
-    draw = torch.Generator().manual_seed(1)
-    labelled = torch.ones(CLIPS, FRAMES, dtype=torch.bool)
+    clips = example_batch(CLIPS, SIZE, FRAMES)
     if first_frame_only:
-        labelled[:, 1:] = False
-    masks = torch.rand(CLIPS, FRAMES, 1, SIZE, SIZE, generator=draw) > 0.7
-    return ClipBatch(
-        images=torch.randn(CLIPS, FRAMES, 3, SIZE, SIZE, generator=draw).double(),
-        log_mel=torch.randn(CLIPS, FRAMES, 1, 96, 64, generator=draw).double(),
-        masks=masks.double() * labelled[:, :, None, None, None],
-        labelled=labelled,
-        valid=torch.ones_like(labelled),
-        waveform=None,
-        rate=16_000,
-        ids=["a", "b"],
-        categories=["", ""],
-        indices=torch.arange(CLIPS),
-    )
+        clips.labelled[:, 1:] = False
+        clips.labels[:, 1:] = 0
+    return replace(clips, images=clips.images.double())
 
 
 def cross_entropy(logits: Tensor, masks: Tensor) -> Tensor:

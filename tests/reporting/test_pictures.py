@@ -8,18 +8,18 @@ import pytorch_lightning as pl
 import torch
 from PIL import Image
 
-from avs_lightning.data import ClipBatch
+from avs_lightning.data import ClipBatch, example_batch
 from avs_lightning.methods import AVSMethod
 from avs_lightning.reporting.pictures import GAP, MARGIN, TILE, as_rgb, draw_clip, overlay, predict
-from avs_lightning.reporting.tables import empty_batch
 
 
 @pytest.fixture
 def batch() -> ClipBatch:
-    clip = empty_batch(32)
-    clip.masks[:, :, :, :8] = 1
+    clip = example_batch(1, 32)
+    clip.images[:] = 0
+    clip.labels[:, :, 8:] = 0
+    clip.labels[:, :, :8] = 1
     clip.labelled[:, 1:] = False
-    clip.waveform = torch.zeros(1, 80_000)
     return clip
 
 

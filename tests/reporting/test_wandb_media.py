@@ -12,8 +12,7 @@ import soundfile
 import torch
 from PIL import Image
 
-from avs_lightning.data import ClipBatch
-from avs_lightning.reporting.tables import empty_batch
+from avs_lightning.data import ClipBatch, example_batch
 from avs_lightning.reporting.wandb_media import (
     category_chart,
     clip_media,
@@ -38,10 +37,10 @@ class Logged:
 
 @pytest.fixture
 def batch() -> ClipBatch:
-    clip = empty_batch(32)
-    clip.masks[:, :, :, :8] = 1
+    clip = example_batch(1, 32)
+    clip.labels[:, :, 8:] = 0
+    clip.labels[:, :, :8] = 1
     clip.labelled[:, 1:] = False
-    clip.waveform = torch.zeros(1, 80_000)
     return clip
 
 
@@ -79,7 +78,7 @@ def test_a_clip_has_masks_of_every_second_and_its_sound(batch: ClipBatch) -> Non
     assert np.asarray(Image.open(first._masks["prediction"]._path)).all()
     assert type(media["test_clips/0_sound"]).__name__ == "Audio"
     assert set(clip_media(batch, found, "test_clips/0", sound=False)) == {"test_clips/0"}
-    batch.waveform = None
+    batch.sound.waveform = None
     assert set(clip_media(batch, found, "test_clips/0")) == {"test_clips/0"}
 
 
@@ -100,7 +99,7 @@ def test_the_table_of_clips_shows_frames_masks_and_sound(run_folder: Path) -> No
 
 
 def test_frames_in_which_nothing_sounds_say_so(batch: ClipBatch, run_folder: Path) -> None:
-    batch.masks[0, 0] = 0
+    batch.labels[0, 0] = 0
     panel = clip_media(batch, {}, "key")["key"]
     assert ["nothing sounds" in image._caption for image in panel] == [True] + [False] * 4  # those have no label
     clips = json.loads((run_folder / "clips" / "index.json").read_text())

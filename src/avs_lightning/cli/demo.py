@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from avs_lightning.cli.help import WithDefaults
-from avs_lightning.data.sounds import OWN, SOUNDS
+from avs_lightning.data.sound_names import OWN, SOUNDS
 from avs_lightning.metrics.names import SCORES, score_label, score_text
 
 

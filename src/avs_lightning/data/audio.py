@@ -17,7 +17,7 @@ CANCELLED = 0.01  # of the louder channel's root mean square: 40 dB below it
 
 
 @dataclass(frozen=True)
-class Sound:
+class Recording:
     """What a sound file holds, or its beginning.
 
     Attributes:
@@ -42,7 +42,7 @@ class Sound:
         return bool(loudest > 0 and np.square(self.mono, dtype=np.float64).mean() < CANCELLED**2 * loudest)
 
     @classmethod
-    def read(cls, path: str | Path, seconds: float) -> "Sound":
+    def read(cls, path: str | Path, seconds: float) -> "Recording":
         """Read the first `seconds` of a sound file of any width, encoding and number of channels.
 
         Raises:
@@ -84,7 +84,7 @@ def read_wav(path: str | Path, rate: int = 16_000, seconds: float = 5.0) -> Tens
         [S] float32 samples, round(seconds * rate) of them or, of a shorter file, what there is.
 
     Raises:
-        UserError: see `Sound.read`.
+        UserError: see `Recording.read`.
     """
-    sound = Sound.read(path, seconds)
+    sound = Recording.read(path, seconds)
     return resample(torch.from_numpy(sound.mono), sound.rate, rate)[: round(seconds * rate)]

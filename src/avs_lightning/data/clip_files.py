@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from avs_lightning.data.audio import Sound
+from avs_lightning.data.audio import Recording
 from avs_lightning.data.datasets import read_patches
 from avs_lightning.data.layout import ClipRow, Layout
 from avs_lightning.data.pictures import MaskPixels, read_frame
@@ -97,7 +97,7 @@ def _check_sound(layout: Layout, clip: ClipRow) -> Iterator[Problem]:
 
 def _check_wav(clip: ClipRow, path: Path, seconds: float) -> Iterator[Problem]:
     try:
-        sound = Sound.read(path, seconds)
+        sound = Recording.read(path, seconds)
     except UserError as error:
         yield Problem("wav unreadable", clip.id, path, _reason(error, path))
         return

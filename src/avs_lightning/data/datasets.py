@@ -13,7 +13,8 @@ from avs_lightning.data.clip import Clip
 from avs_lightning.data.layout import ClipRow, Layout, MultiSourceLayout, SingleSourceLayout, check_split
 from avs_lightning.data.pickles import load_log_mel_pickle
 from avs_lightning.data.pictures import read_frame, read_mask
-from avs_lightning.data.spectrogram import MELS, PATCH_FRAMES, RATE, log_mel
+from avs_lightning.data.sound import Sound
+from avs_lightning.data.spectrogram import MELS, PATCH_FRAMES, RATE
 from avs_lightning.data.splits import split_by_source
 from avs_lightning.errors import UserError, near_matches
 
@@ -70,21 +71,19 @@ class AVSBenchDataset(Dataset[Clip]):
     def __getitem__(self, index: int) -> Clip:
         clip = self.clips[index]
         seconds, size = self.layout.frames, self.image_size
-        images, masks = torch.empty(seconds, 3, size, size), torch.zeros(seconds, 1, size, size)
+        images = torch.empty(seconds, 3, size, size)
+        labels = torch.zeros(seconds, size, size, dtype=torch.uint8)
         labelled = self.layout.labelled(clip)
         for second in range(seconds):
             read_frame(self.layout.frame(clip, second), size, out=images[second])
             if labelled[second]:
-                masks[second] = read_mask(self.layout.mask(clip, second), size)
-        waveform, patches = self._sound(clip)
+                labels[second] = read_mask(self.layout.mask(clip, second), size)
         return Clip(
             images=images,
-            log_mel=patches,
-            masks=masks,
+            sound=self._sound(clip),
+            labels=labels,
             labelled=torch.tensor(labelled),
             valid=torch.ones(seconds, dtype=torch.bool),
-            waveform=waveform,
-            rate=RATE,
             id=clip.id,
             category=clip.category,
             index=index,
@@ -96,11 +95,10 @@ class AVSBenchDataset(Dataset[Clip]):
         first = self.audio == "wav" or (self.audio == "auto" and (wav.is_file() or not pickle.is_file()))
         return wav if first else pickle
 
-    def _sound(self, clip: ClipRow) -> tuple[Tensor | None, Tensor]:
-        """The waveform, where it was read, filled up with silence, and the log-mel patches of what there is."""
+    def _sound(self, clip: ClipRow) -> Sound:
         file, seconds = self.sound_file(clip), self.layout.frames
         if file == self.layout.log_mel(clip):
-            return None, read_patches(file, seconds)
+            return Sound.from_log_mel(read_patches(file, seconds))
         if not file.is_file():
             also = (
                 f" (nor is there {self.layout.log_mel(clip)})"
@@ -108,9 +106,7 @@ class AVSBenchDataset(Dataset[Clip]):
                 else "; data.audio=log_mel reads the pickles"
             )
             raise UserError(f"sound file missing: {file}{also}; `avs data check` lists all that is wrong")
-        waveform = read_wav(file, RATE, seconds)
-        silence = max(0, round(seconds * RATE) - len(waveform))
-        return torch.nn.functional.pad(waveform, (0, silence)), log_mel(waveform, RATE, seconds)
+        return Sound.of(read_wav(file, RATE, seconds), RATE, samples=seconds * RATE)
 
 
 class SingleSourceDataset(AVSBenchDataset):

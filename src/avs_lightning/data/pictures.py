@@ -47,12 +47,12 @@ def read_frame(path: Path, size: int, out: Tensor) -> None:
 
 
 def read_mask(path: Path, size: int) -> Tensor:
-    """Read a mask: [1, size, size] float32, 1 where the pixel sounds, see `MaskPixels.sounding`.
+    """Read a mask: [size, size] bool, where the pixel sounds, see `MaskPixels.sounding`.
 
     Raises:
         UserError: see `MaskPixels.read`.
     """
-    return torch.from_numpy(MaskPixels.read(path, size).sounding)[None].float()
+    return torch.from_numpy(MaskPixels.read(path, size).sounding)
 
 
 @dataclass(frozen=True)

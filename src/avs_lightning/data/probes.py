@@ -3,45 +3,35 @@
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from avs_lightning.data.audio import read_wav
 from avs_lightning.data.clip import Clip, ClipBatch
-from avs_lightning.data.sounds import probe_names
-from avs_lightning.data.spectrogram import LOG_OFFSET, log_mel
+from avs_lightning.data.sound import Sound
+from avs_lightning.data.sound_names import probe_names
 from avs_lightning.errors import UserError
 
 Probe = Callable[[Any, int], Clip]
+C = TypeVar("C", Clip, ClipBatch)
 
-SILENCE = float(torch.tensor(LOG_OFFSET).log())
 NOISE_LEVEL = 0.1  # root mean square, of full scale; recorded sounds of frogs to aeroplanes measure 0.03 to 0.13
-
-
-def mute(batch: ClipBatch) -> ClipBatch:
-    """Return the batch with silence for sound."""
-    return replace(
-        batch,
-        log_mel=torch.full_like(batch.log_mel, SILENCE),
-        waveform=None if batch.waveform is None else torch.zeros_like(batch.waveform),
-    )
 
 
 def muted(dataset: Any, index: int) -> Clip:
     """The clip with silence for sound."""
     clip: Clip = dataset[index]
-    silent = None if clip.waveform is None else torch.zeros_like(clip.waveform)
-    return replace(clip, log_mel=torch.full_like(clip.log_mel, SILENCE), waveform=silent)
+    return mute(clip)
 
 
 def noise(dataset: Any, index: int) -> Clip:
     """The clip with white noise for sound, drawn by its index: the same in every run."""
     clip: Clip = dataset[index]
     generator = torch.Generator().manual_seed(index)
-    return with_sound(clip, NOISE_LEVEL * torch.randn(len(clip.log_mel) * clip.rate, generator=generator))
+    samples = len(clip.images) * clip.sound.rate
+    return replace(clip, sound=Sound.of(NOISE_LEVEL * torch.randn(samples, generator=generator), clip.sound.rate))
 
 
 def swapped(dataset: Any, index: int) -> Clip:
@@ -53,17 +43,16 @@ def swapped(dataset: Any, index: int) -> Clip:
     if len(dataset) < 2:
         raise UserError("the audio probe 'swapped' needs two clips at least: a lone one has no other's sound to hear")
     clip, other = dataset[index], dataset[(index + max(1, len(dataset) // 2)) % len(dataset)]
-    return replace(clip, log_mel=other.log_mel, waveform=other.waveform)
+    return replace(clip, sound=other.sound)
 
 
 def permuted(dataset: Any, index: int) -> Clip:
     """The clip with its own sound, of which each second hears the one half a clip later (the second after the next)."""
     clip: Clip = dataset[index]
     seconds = int(clip.valid.sum())
-    order = torch.arange(len(clip.log_mel))
+    order = torch.arange(len(clip.images))
     order[:seconds] = order[:seconds].roll(-max(1, seconds // 2))
-    waveform = None if clip.waveform is None else clip.waveform.unflatten(0, (len(order), -1))[order].flatten()
-    return replace(clip, log_mel=clip.log_mel[order], waveform=waveform)
+    return replace(clip, sound=clip.sound.reordered(order))
 
 
 class OffScreen:
@@ -88,14 +77,14 @@ class OffScreen:
 
     def __call__(self, dataset: Any, index: int) -> Clip:
         clip: Clip = dataset[index]
-        file, seconds = self.files[index % len(self.files)], len(clip.log_mel)
-        heard, length = read_wav(file, clip.rate, seconds), seconds * clip.rate
-        return with_sound(clip, heard.repeat(-(-length // len(heard)))[:length])
+        file, seconds, rate = self.files[index % len(self.files)], len(clip.images), clip.sound.rate
+        heard, samples = read_wav(file, rate, seconds), seconds * rate
+        return replace(clip, sound=Sound.of(heard.repeat(-(-samples // len(heard)))[:samples], rate))
 
 
-def with_sound(clip: Clip, waveform: Tensor) -> Clip:
-    """Return the clip with another waveform [S], at the clip's rate, and the log-mel patches of that."""
-    return replace(clip, log_mel=log_mel(waveform, clip.rate, len(clip.log_mel)), waveform=waveform)
+def mute(clips: C) -> C:
+    """Return a clip or a batch with silence for sound."""
+    return replace(clips, sound=clips.sound.silent(clips.images.shape[-4]))
 
 
 PROBES: dict[str, Probe] = {"muted": muted, "noise": noise, "swapped": swapped, "permuted": permuted}

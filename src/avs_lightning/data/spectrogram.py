@@ -1,6 +1,7 @@
 """The log-mel spectrogram that VGGish was trained on, exactly, as one batched torch function."""
 
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ LOWEST_HZ, HIGHEST_HZ = 125.0, 7500.0
 LOG_OFFSET = 0.01
 
 
-def log_mel(waveform: Tensor, rate: int, patches: int = 5) -> Tensor:
+def log_mel(waveform: Tensor, rate: int, patches: int = 5, length: Tensor | None = None) -> Tensor:
     """Turn a waveform into VGGish log-mel patches.
 
     Hann-windowed frames of 25 ms every 10 ms without padding, magnitudes of a 512-point FFT, 64 triangles that are
@@ -25,13 +26,14 @@ def log_mel(waveform: Tensor, rate: int, patches: int = 5) -> Tensor:
     spectrogram (triangles linear in Hz) by up to 3.5 nats.
 
     A missing patch repeats the last one that there is, as in the released code: so give a short sound as short as it
-    is, not filled up with silence. Only below one patch (15,600 samples at 16 kHz) silence fills it up, since there is
-    nothing to repeat. More than `patches` is cut.
+    is, or say its `length`. Only below one patch (15,600 samples at 16 kHz) silence fills it up, since there is nothing
+    to repeat. More than `patches` is cut.
 
     Args:
         waveform: [..., S] mono samples in [-1, 1]; any other floating type is computed in float32.
         rate: samples a second of `waveform`; resampled where it is not 16 kHz.
         patches: the number of patches wanted, one for each second of the clip.
+        length: [...] int64, samples of each waveform that were recorded, the rest is silence; None for all.
 
     Returns:
         [..., patches, 1, 96, 64] float32 on the waveform's device, differentiable in `waveform`.
@@ -40,8 +42,11 @@ def log_mel(waveform: Tensor, rate: int, patches: int = 5) -> Tensor:
     """
     if patches < 1:
         raise ValueError(f"patches={patches}: at least one patch is needed")
+    recorded = None if length is None else -(-length * RATE // rate)
     waveform = resample(waveform.float(), rate, RATE)
-    wanted = min(patches, max(1, (waveform.shape[-1] - WINDOW + HOP) // (HOP * PATCH_FRAMES)))
+    if recorded is not None:  # resampling lets a sound ring on into the silence after it
+        waveform = waveform * (torch.arange(waveform.shape[-1], device=waveform.device) < recorded[..., None])
+    wanted = min(patches, max(1, _whole_patches(waveform.shape[-1])))
     samples = WINDOW + HOP * (wanted * PATCH_FRAMES - 1)
     waveform = torch.nn.functional.pad(waveform, (0, max(0, samples - waveform.shape[-1])))[..., :samples]
 
@@ -51,7 +56,15 @@ def log_mel(waveform: Tensor, rate: int, patches: int = 5) -> Tensor:
         magnitude = torch.fft.rfft(frames, n=FFT).abs()
         features = torch.log(magnitude @ _mel_matrix(waveform.device) + LOG_OFFSET)
     features = features.unflatten(-2, (wanted, 1, PATCH_FRAMES))
-    return torch.cat([features, *[features[..., -1:, :, :, :]] * (patches - wanted)], dim=-4)
+    last = torch.tensor(wanted - 1) if recorded is None else (_whole_patches(recorded) - 1).clamp(0, wanted - 1)
+    place = torch.arange(patches, device=features.device).minimum(last.to(features.device)[..., None])
+    place = place[..., None, None, None].expand(*features.shape[:-4], patches, 1, 1, 1)
+    return features.take_along_dim(place, dim=-4)
+
+
+def _whole_patches(samples: Any) -> Any:
+    """How many patches so many samples at 16 kHz fill."""
+    return (samples - WINDOW + HOP) // (HOP * PATCH_FRAMES)
 
 
 @lru_cache(maxsize=8)

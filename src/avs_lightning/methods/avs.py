@@ -76,7 +76,7 @@ class AVSMethod(SegmentationMethod):
         return ("audio_encoder",) if options.get("weights") == "vggish" and options.get("frozen", True) else ()
 
     def forward(self, batch: ClipBatch) -> NetworkOutput:
-        audio = self.audio_encoder(batch.log_mel)
+        audio = self.audio_encoder(batch.sound.patches(batch.images.shape[1]).to(batch.images.dtype))
         out: NetworkOutput = self.network(batch.images, audio)
         for stage, projection in self.projections.items():
             out.audio[int(stage) - 1] = projection(audio)

@@ -17,6 +17,7 @@ from torch import Tensor
 from avs_lightning.data import Clip, collate_clips
 from avs_lightning.data.pictures import denormalise
 from avs_lightning.data.probes import mute
+from avs_lightning.data.sound import Sound
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.metrics import ClipScores
 from avs_lightning.reporting.pictures import predict
@@ -119,11 +120,11 @@ def write_clip(folder: Path, name: str, clip: Clip, trainer: pl.Trainer) -> dict
         entry["frames"].append(f"{name}_{second + 1}.jpg")
         Image.fromarray(pixels).save(folder / entry["frames"][-1], quality=JPEG_QUALITY)
         labelled = bool(clip.labelled[second])
-        truth = clip.masks[second, 0] > 0.5
+        truth = clip.labels[second] > 0
         entry["truth"].append(_write_mask(folder, f"{name}_truth_{second + 1}.png", truth) if labelled else None)
     for row, shown in masks.items():
         entry[row] = [_write_mask(folder, f"{name}_{row}_{t + 1}.png", mask) for t, mask in enumerate(shown)]
-    return entry | {"sound": None if clip.waveform is None else _write_sound(folder, name, clip.waveform, clip.rate)}
+    return entry | {"sound": _write_sound(folder, name, clip.sound)}
 
 
 def _write_mask(folder: Path, name: str, mask: Tensor) -> str:
@@ -131,9 +132,11 @@ def _write_mask(folder: Path, name: str, mask: Tensor) -> str:
     return name
 
 
-def _write_sound(folder: Path, name: str, waveform: Tensor, rate: int) -> str:
+def _write_sound(folder: Path, name: str, sound: Sound) -> str | None:
+    if sound.waveform is None:
+        return None
     suffix = "mp3" if "MP3" in soundfile.available_formats() else "wav"
-    soundfile.write(folder / f"{name}.{suffix}", waveform.clamp(-1, 1).numpy(), rate, format=suffix.upper())
+    soundfile.write(folder / f"{name}.{suffix}", sound.waveform.clamp(-1, 1).numpy(), sound.rate, format=suffix.upper())
     return f"{name}.{suffix}"
 
 

@@ -107,7 +107,7 @@ def draw_clip(batch: ClipBatch, predictions: dict[str, Tensor], path: Path) -> N
         axes.imshow(picture, extent=(x, x + TILE, y + TILE, y), aspect="auto", **options)
         axes.text(x + TILE / 2, y + TILE / 2, text, color="white", ha="center", va="center", fontsize=10)
 
-    patches = batch.log_mel[0, :, 0].cpu().numpy()
+    patches = batch.sound.patches(len(images))[0, :, 0].cpu().numpy()
     colours = {"cmap": "magma", "vmin": patches.min(), "vmax": patches.max() + 1e-6}
     for second, image in enumerate(images):
         x = MARGIN + second * (TILE + GAP) + TILE / 2

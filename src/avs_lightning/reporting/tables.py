@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor, nn
 
-from avs_lightning.data import ClipBatch
-from avs_lightning.data.sounds import OWN, SOUNDS
+from avs_lightning.data import example_batch
+from avs_lightning.data.sound_names import OWN, SOUNDS
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.metrics.names import PROTOCOLS, SCORES, protocol_label, score_label, score_text
@@ -49,7 +49,7 @@ def network_table(method: SegmentationMethod, image_size: int, frames: int = 5) 
     training = method.training
     try:
         with torch.no_grad():
-            method.eval()(empty_batch(image_size, frames))
+            method.eval()(example_batch(1, image_size, frames))
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
         network, reason = method.hparams.get("network") or {}, (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
@@ -74,22 +74,6 @@ def network_table(method: SegmentationMethod, image_size: int, frames: int = 5) 
     table.add_section()
     table.add_row("all", *_counts(method), "")
     return table
-
-
-def empty_batch(image_size: int, frames: int = 5) -> ClipBatch:
-    """Return a batch of one black and silent clip."""
-    return ClipBatch(
-        images=torch.zeros(1, frames, 3, image_size, image_size),
-        log_mel=torch.zeros(1, frames, 1, 96, 64),
-        masks=torch.zeros(1, frames, 1, image_size, image_size),
-        labelled=torch.ones(1, frames, dtype=torch.bool),
-        valid=torch.ones(1, frames, dtype=torch.bool),
-        waveform=None,
-        rate=16000,
-        ids=["empty"],
-        categories=[""],
-        indices=torch.zeros(1, dtype=torch.int64),
-    )
 
 
 def _parts(method: nn.Module) -> list[tuple[str, nn.Module]]:

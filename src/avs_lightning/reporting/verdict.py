@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from avs_lightning.data.sounds import OWN, SOUNDS
+from avs_lightning.data.sound_names import OWN, SOUNDS
 from avs_lightning.metrics.names import score_text
 
 SCORE = "miou_frame"

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from avs_lightning.data import ClipBatch
 from avs_lightning.data.pictures import denormalise
-from avs_lightning.data.sounds import SOUNDS
+from avs_lightning.data.sound_names import SOUNDS
 
 CLASSES = {0: "background", 1: "sounding"}
 MASKS = {"ground truth": "truth", "prediction": "prediction", "muted": "muted"}  # our names: those of clips/index.json
@@ -41,9 +41,9 @@ def clip_media(batch: ClipBatch, predictions: Mapping[str, Tensor], key: str, so
             masks = {"ground truth": batch.masks[0, second, 0].cpu().numpy() > 0.5, **masks}
         panel.append(with_masks(frame, masks, f"{batch.ids[0]}, second {second + 1}"))
     media: dict[str, Any] = {key: panel}
-    if sound and batch.waveform is not None:
-        waveform = batch.waveform[0].cpu().numpy()
-        media[f"{key}_sound"] = wandb.Audio(waveform, sample_rate=batch.rate, caption=batch.ids[0])
+    if sound and batch.sound.waveform is not None:
+        waveform = batch.sound.waveform[0].cpu().numpy()
+        media[f"{key}_sound"] = wandb.Audio(waveform, sample_rate=batch.sound.rate, caption=batch.ids[0])
     return media
 
 

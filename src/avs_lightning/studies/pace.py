@@ -14,6 +14,7 @@ import torch
 import yaml
 from omegaconf import OmegaConf
 
+from avs_lightning.data import example_batch
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import folder_bytes
@@ -25,7 +26,6 @@ from avs_lightning.studies.step_times import (
     overlapped,
     picture_seconds,
     quickest,
-    random_batch,
     reading_seconds,
 )
 from avs_lightning.studies.trial import CLIPS, EPOCHS, Trial
@@ -108,7 +108,7 @@ def measured_pace(cell: Cell, slots: int, trial: Trial, slowdown: float) -> Pace
     method = build_method(OmegaConf.create(dict(config)), {})
     size, batch = int(config["data"]["image_size"]), int(config["data"]["batch_size"])
     threads = max(1, torch.get_num_threads() // slots)
-    steps = network_steps(method, random_batch(batch, size), str(config["trainer"]["precision"]), cuda)
+    steps = network_steps(method, example_batch(batch, size), str(config["trainer"]["precision"]), cuda)
     trained, evaluated = (quickest(step, threads, cuda, slowdown > BUSY) for step in steps)
     own, heard = reading_seconds(trial.data, config)
 
@@ -126,7 +126,7 @@ def measured_pace(cell: Cell, slots: int, trial: Trial, slowdown: float) -> Pace
         step=step,
         epoch=max(0.0, training - of_clips) / EPOCHS,
         val_clip=val_clip,
-        picture=picture_seconds(method, random_batch(1, size)) if work.pictures else 0.0,
+        picture=picture_seconds(method, example_batch(1, size)) if work.pictures else 0.0,
         test=max(0.0, testing - CLIPS * work.sounds * evaluated / batch),
         test_clip=test_clip,
         size=run_bytes(method, trial, work, config),

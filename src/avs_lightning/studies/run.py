@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from avs_lightning.data.sounds import probe_names
+from avs_lightning.data.sound_names import probe_names
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.claims import claim, is_claimed
 from avs_lightning.studies.executors import Executor, Job

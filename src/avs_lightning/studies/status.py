@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from avs_lightning.data.sounds import OWN
+from avs_lightning.data.sound_names import OWN
 from avs_lightning.errors import UserError
 from avs_lightning.metrics.names import protocol_label
 from avs_lightning.studies.cells import STORE

@@ -113,22 +113,6 @@ def picture_seconds(method: SegmentationMethod, clip: ClipBatch) -> float:
         return _median(lambda: draw_clip(clip, predictions, Path(folder, "clip.png")), time.thread_time, cuda=False)
 
 
-def random_batch(clips: int, size: int, frames: int = 5) -> ClipBatch:
-    """Return clips of noise, all frames labelled."""
-    return ClipBatch(
-        images=torch.randn(clips, frames, 3, size, size),
-        log_mel=torch.randn(clips, frames, 1, 96, 64),
-        masks=(torch.rand(clips, frames, 1, size, size) > 0.5).float(),
-        labelled=torch.ones(clips, frames, dtype=torch.bool),
-        valid=torch.ones(clips, frames, dtype=torch.bool),
-        waveform=None,
-        rate=16_000,
-        ids=["noise"] * clips,
-        categories=[""] * clips,
-        indices=torch.arange(clips),
-    )
-
-
 def _median(work: Callable[[], Any], clock: Callable[[], float], cuda: bool) -> float:
     """The median seconds of some work after one time to warm up."""
     work()

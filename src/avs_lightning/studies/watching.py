@@ -10,7 +10,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from avs_lightning.data.sounds import OWN
+from avs_lightning.data.sound_names import OWN
 from avs_lightning.metrics.names import score_label, score_text
 from avs_lightning.reporting.console import console, spoken
 from avs_lightning.reporting.verdict import SCORE

@@ -9,7 +9,7 @@ from functools import cache
 
 from hydra.utils import instantiate
 
-from avs_lightning.data.sounds import probe_names
+from avs_lightning.data.sound_names import probe_names
 from avs_lightning.studies.cells import Cell
 
 

@@ -10,11 +10,11 @@ from pytorch_lightning.callbacks import Callback, LearningRateMonitor
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
+from avs_lightning.data import example_batch
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.reporting.clip_records import ClipRecords
 from avs_lightning.reporting.pictures import ClipPictures
-from avs_lightning.reporting.tables import empty_batch
 from avs_lightning.training.checkpoint_io import AtomicCheckpointIO
 from avs_lightning.training.checkpoints import BestCheckpoint, InterruptedCheckpoint, LastCheckpoint
 from avs_lightning.training.cost import TrainingCost
@@ -51,7 +51,7 @@ def build_trainer(
     if options.pop("sync_batchnorm", False) and several:
         plugins.append(BatchNormSync())
     if several and options["strategy"] == "auto":  # processes wait for each gradient, and forever for one not to come
-        idle = "checkpoint" in cfg.callbacks and method.idle_parameters(empty_batch(cfg.data.image_size))
+        idle = "checkpoint" in cfg.callbacks and method.idle_parameters(example_batch(1, cfg.data.image_size))
         options["strategy"] = "ddp_find_unused_parameters_true" if idle else "ddp"
     try:
         trainer = pl.Trainer(

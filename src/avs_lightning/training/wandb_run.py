@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
-from avs_lightning.data.sounds import PROBES
+from avs_lightning.data.sound_names import PROBES
 from avs_lightning.errors import UserError
 from avs_lightning.reporting.console import console
 from avs_lightning.training.epochs import with_epoch_from_one

@@ -20,7 +20,7 @@ def test_perfect_sight_without_hearing_stays_below_60_percent(tmp_path: Path, se
     )
     objects, truth = object_masks(folder)
     dataset = (SingleSourceDataset if setting == "s4" else MultiSourceDataset)(tmp_path, "test", image_size=48)
-    written = torch.stack([dataset[i].masks[:, 0] for i in range(60)])
+    written = torch.stack([dataset[i].labels for i in range(60)]).float()
     assert torch.equal(truth, written > 0.5)  # drawn again as it was written
     painted = mean_iou(torch.where(objects, 9.0, -9.0), written, "frame").item()
     nothing = mean_iou(torch.full_like(written, -9.0), written, "frame").item()

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from avs_lightning.data.sounds import SOUNDS
+from avs_lightning.data.sound_names import SOUNDS
 from avs_lightning.errors import UserError
 from avs_lightning.metrics.names import PROTOCOLS, score_label
 from avs_lightning.reporting.report.cells import Cell, cells_of

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from avs_lightning.data.sounds import OWN
+from avs_lightning.data.sound_names import OWN
 from avs_lightning.reporting.report.report import ReportRun
 from avs_lightning.reporting.report.run_files import RunFiles
 
