@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from avs_lightning.data import AVSDataModule
+from avs_lightning.data import MS3DataModule
 from avs_lightning.data.fingerprint import dataset_fingerprint
 
 SHORT = ["trainer.max_epochs=1"]
@@ -35,7 +35,7 @@ def test_what_a_run_leaves_behind(tiny_run: Path) -> None:
 def test_checkpoints_hold_plain_values_only(tiny_run: Path, name: str) -> None:
     content = torch.load(tiny_run / "checkpoints" / f"{name}.ckpt", weights_only=True)
     assert content["avs_method"] == "AVSMethod"
-    assert content["avs_datamodule"] == "avs_lightning.data.datamodule.AVSDataModule"
+    assert content["avs_datamodule"] == "avs_lightning.data.avsbench_ms3.MS3DataModule"
     assert content["hyper_parameters"]["network"]["encoder"] == "test_resnet"
 
 
@@ -54,7 +54,7 @@ def test_scores_of_five_sounds_by_three_protocols(tiny_run: Path) -> None:
 def test_results_say_where_they_come_from(tiny_run: Path) -> None:
     result = json.loads((tiny_run / "metrics.json").read_text())
     config = yaml.safe_load((tiny_run / "config.yaml").read_text())
-    data = AVSDataModule(**{name: value for name, value in config["data"].items() if name != "_target_"})
+    data = MS3DataModule(**{name: value for name, value in config["data"].items() if name != "_target_"})
     assert result["fingerprint"] == dataset_fingerprint(data)
     assert result["code"] == json.loads((tiny_run / "environment.json").read_text())["code"]
     best = torch.load(tiny_run / "checkpoints" / "best.ckpt", weights_only=True)

@@ -14,9 +14,9 @@ from avs_lightning.cli.trust import is_building_block, named_in
 
 OWN = """
 import pathlib
-from avs_lightning.data import AVSDataModule
+from avs_lightning.data import MS3DataModule
 
-class Data(AVSDataModule):
+class Data(MS3DataModule):
     pass
 
 class Trace:
@@ -175,7 +175,7 @@ def test_cells_trust_what_the_sweep_was_composed_of(
 @pytest.mark.parametrize(
     ("target", "allowed"),
     [
-        ("avs_lightning.data.AVSDataModule", True),
+        ("avs_lightning.data.MS3DataModule", True),
         ("avs_lightning.methods.AVSMethod", True),
         ("torch.nn.Linear", True),
         ("torch.optim.SGD", True),

@@ -6,15 +6,15 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DistributedSampler
 
-from avs_lightning.data import AVSDataModule, ClipBatch
+from avs_lightning.data import ClipBatch, MS3DataModule, S4DataModule
 from avs_lightning.errors import UserError
 
 Write = Callable[..., Path]
 SIZE = 8
 
 
-def data(root: Path, **options: object) -> AVSDataModule:
-    return AVSDataModule("s4", root, **{"image_size": SIZE, "workers": 0, "batch_size": 2, **options})  # type: ignore[arg-type]
+def data(root: Path, **options: object) -> S4DataModule:
+    return S4DataModule(root, **{"image_size": SIZE, "workers": 0, "batch_size": 2, **options})  # type: ignore[arg-type]
 
 
 def epoch(loader: torch.utils.data.DataLoader[ClipBatch], number: int) -> list[int]:
@@ -128,11 +128,21 @@ def test_by_source_reaches_the_data_set(tmp_path: Path, official_ms3: Write) -> 
     root = official_ms3(tmp_path, train=16, val=8, test=8, size=SIZE)
 
     def ids(**options: object) -> list[str]:
-        module = AVSDataModule("ms3", root, SIZE, workers=0, split="by_source", **options)  # type: ignore[arg-type]
+        module = MS3DataModule(root, image_size=SIZE, workers=0, partition="by_source", **options)  # type: ignore[arg-type]
         return [clip.id for clip in module.dataset("test").clips]
 
     assert ids() == ids(seed=5)
-    assert ids() != ids(split_seed=5)
+    assert ids() != ids(partition_seed=5)
+
+
+def test_a_data_module_says_what_its_clips_are(root: Path) -> None:
+    module = data(root)
+    assert (module.name, module.image_size, module.frames) == ("s4", SIZE, 5)
+    assert module.classes == ("background", "sounding")
+    assert not module.synthetic
+    assert S4DataModule(root, synthetic={"clips": {}}).synthetic
+    assert S4DataModule(**module.hparams).hparams == module.hparams  # as `avs eval` builds it from a checkpoint
+    assert "synthetic" not in module.hparams
 
 
 def test_limit_and_stage(root: Path) -> None:
@@ -148,8 +158,7 @@ def test_hyper_parameters_are_plain_values(root: Path) -> None:
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"name": "s3"}, r"unknown data\.name 's3'; did you mean .*s4"),
-        ({"split": "by_source"}, "is there for ms3 only"),
+        ({"name": "ms3"}, r"data\.name=ms3: .*data=ms3"),
         ({"batch_size": 0}, r"data\.batch_size=0: must be at least 1"),
         ({"limit": 0}, r"data\.limit=0"),
         ({"workers": -1}, r"data\.workers=-1: must be at least 0"),
@@ -158,7 +167,7 @@ def test_hyper_parameters_are_plain_values(root: Path) -> None:
 )
 def test_bad_options(root: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        AVSDataModule(**{"name": "s4", "root": root, **options})  # type: ignore[arg-type]
+        S4DataModule(root, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -190,7 +190,7 @@ def test_unknown_options_list_near_matches(tmp_path: Path, official_ms3: Write) 
         MultiSourceDataset(root, "tran", 8)
     with pytest.raises(UserError, match=r"unknown data\.audio 'logmel'; did you mean log_mel\?"):
         MultiSourceDataset(root, "train", 8, audio="logmel")  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=r"unknown data\.split 'by_sources'; did you mean by_source\?"):
+    with pytest.raises(UserError, match=r"unknown data\.partition 'by_sources'; did you mean by_source\?"):
         MultiSourceDataset(root, "train", 8, partition="by_sources")  # type: ignore[arg-type]
 
 

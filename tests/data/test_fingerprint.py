@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from avs_lightning.data import AVSDataModule
+from avs_lightning.data import MS3DataModule, S4DataModule
 from avs_lightning.data.fingerprint import dataset_fingerprint
 from avs_lightning.data.synthetic import write_dataset
 
 
 def fingerprint(root: Path, name: str = "ms3", **options: object) -> str:
-    return dataset_fingerprint(AVSDataModule(name, root, image_size=32, **options))  # type: ignore[arg-type]
+    return dataset_fingerprint({"s4": S4DataModule, "ms3": MS3DataModule}[name](root, image_size=32, **options))  # type: ignore[arg-type]
 
 
 def test_it_goes_with_the_data(official_ms3: Callable, tmp_path: Path) -> None:
@@ -32,8 +32,8 @@ def test_other_data_has_another(official_ms3: Callable, official_s4: Callable, t
     found = {
         "whole": fingerprint(root),
         "first clips": fingerprint(root, limit=1),
-        "by source": fingerprint(root, split="by_source"),
-        "other split": fingerprint(root, split="by_source", split_seed=1),
+        "by source": fingerprint(root, partition="by_source"),
+        "other split": fingerprint(root, partition="by_source", partition_seed=1),
         "another set": fingerprint(official_ms3(tmp_path / "more", train=5, val=2, test=2)),
         "s4": fingerprint(official_s4(tmp_path / "s4"), name="s4"),
     }
@@ -75,8 +75,8 @@ def test_files_are_read_once(official_ms3: Callable, tmp_path: Path, monkeypatch
 
 def test_drawn_clips_say_so_without_their_record_and_elsewhere(official_ms3: Callable, tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "drawn", "ms3", {"train": 1, "val": 1, "test": 1}, size=32, videos=False)
-    assert AVSDataModule("ms3", tmp_path / "drawn", image_size=32).synthetic
+    assert MS3DataModule(tmp_path / "drawn", image_size=32).synthetic
     (folder / "synthetic.json").unlink()
     shutil.copytree(tmp_path / "drawn", tmp_path / "copied")
-    assert AVSDataModule("ms3", tmp_path / "copied", image_size=32).synthetic
-    assert not AVSDataModule("ms3", official_ms3(tmp_path / "real"), image_size=32).synthetic
+    assert MS3DataModule(tmp_path / "copied", image_size=32).synthetic
+    assert not MS3DataModule(official_ms3(tmp_path / "real"), image_size=32).synthetic

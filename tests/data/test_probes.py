@@ -9,8 +9,7 @@ import pytest
 import soundfile
 import torch
 
-from avs_lightning.data import Clip, Sound, collate_clips
-from avs_lightning.data.datasets import MultiSourceDataset
+from avs_lightning.data import Clip, MultiSourceDataset, Sound, collate_clips
 from avs_lightning.data.probes import NOISE_LEVEL, OffScreen, ProbedDataset, chosen_probes, mute
 from avs_lightning.errors import UserError
 

@@ -161,7 +161,7 @@ def test_an_empty_file(tmp_path: Path) -> None:
 
 
 def test_a_run_is_loaded_by_its_folder_and_predicts(tiny_run: Path, tiny_ms3: Path) -> None:
-    data = avs_lightning.data.AVSDataModule("ms3", tiny_ms3, image_size=32)
+    data = avs_lightning.data.MS3DataModule(tiny_ms3, image_size=32)
     batch = collate_clips([data.dataset("test")[0]])
     out = avs_lightning.load_method(tiny_run)(batch)
     assert out.logits.shape == (1, 5, 1, 32, 32)

@@ -16,7 +16,7 @@ from avs_lightning.studies.cells import Cell
 
 
 def settings(root: Path) -> dict[str, Any]:
-    return {"_target_": "avs_lightning.data.AVSDataModule", "name": "ms3", "root": str(root), "image_size": 32}
+    return {"_target_": "avs_lightning.data.MS3DataModule", "name": "ms3", "root": str(root), "image_size": 32}
 
 
 def fingerprint_in(root: Path) -> str:

@@ -104,8 +104,8 @@ def test_a_cell_and_the_start_of_another_may_be_one(compose: Callable) -> None:
 
 
 def test_the_parent_has_the_childs_network_and_nothing_that_is_of_ms3_alone() -> None:
-    overrides = ["data=ms3", "+data.split=by_source", "data.split_seed=3", "encoder=resnet18", "init=single_source",
-                 "init.checkpoint=null", "trainer.max_epochs=2"]  # fmt: skip
+    overrides = ["data=ms3", "data.partition=by_source", "data.partition_seed=3", "encoder=resnet18",
+                 "init=single_source", "init.checkpoint=null", "trainer.max_epochs=2"]  # fmt: skip
     kept = parent_overrides(overrides, {"data": "ms3"})
     assert kept == ["encoder=resnet18", "trainer.max_epochs=2", "data=s4", "init=scratch"]
 

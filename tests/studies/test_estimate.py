@@ -78,7 +78,7 @@ def test_training_steps(cell: Callable[..., Cell], trainer: dict[str, Any], step
 def test_clips_are_counted_as_they_lie_or_as_they_will_be_drawn(cell: Callable[..., Cell]) -> None:
     assert clip_counts(cell()) == {"train": 5, "val": 3, "test": 3}
     assert clip_counts(cell(data={"limit": 2})) == {"train": 2, "val": 2, "test": 2}
-    drawn = {"_target_": "avs_lightning.data.SyntheticDataModule", "synthetic": {"clips": {"train": 7, "test": 1}}}
+    drawn = {"_target_": "avs_lightning.data.MS3DataModule", "synthetic": {"clips": {"train": 7, "test": 1}}}
     assert clip_counts(cell(data=drawn)) == {"train": 7, "val": 0, "test": 1}
 
 
@@ -182,8 +182,8 @@ def test_a_trial_takes_nothing_of_the_study_but_its_settings(cell: Callable[...,
 
 def test_synthetic_clips_are_drawn_once_for_all_cells(cell: Callable[..., Cell], tmp_path: Path) -> None:
     there = cell()
-    drawn = {"_target_": "avs_lightning.data.SyntheticDataModule", "root": str(tmp_path), "synthetic": {"clips": {}}}
-    cells = [there, cell(data=drawn), cell(data=drawn | {"batch_size": 1}), cell(data=drawn | {"name": "s4"})]
+    drawn = {"_target_": "avs_lightning.data.MS3DataModule", "root": str(tmp_path), "synthetic": {"clips": {}}}
+    cells = [there, cell(data=drawn), cell(data=drawn | {"batch_size": 1}), cell(data=drawn | {"root": "elsewhere"})]
     assert len(undrawn(cells)) == 2
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from avs_lightning.benchmarks.measuring import Comparison, Place, Variant, Work
-from avs_lightning.data import AVSDataModule
+from avs_lightning.data import S4DataModule
 from avs_lightning.data.synthetic import write_dataset
 
 
@@ -22,6 +22,6 @@ def compare_workers(place: Place, quick: bool) -> Iterator[Comparison]:
 
 def prepare_epoch(root: Path, side: int, workers: int) -> Work:
     """Return one pass over the training clips; the workers stay from pass to pass."""
-    module = AVSDataModule("s4", root, image_size=side, workers=workers)
+    module = S4DataModule(root, image_size=side, workers=workers)
     loader = module.train_dataloader()
     return lambda: sum(len(batch) for batch in loader)

@@ -53,7 +53,7 @@ GENERAL = {
 }
 DATA = {
     "data._target_": TEXT,
-    "data.name": choice("s4", "ms3"),
+    "data.name": TEXT,
     "data.root": PATH,
     "data.image_size": SIZE,
     "data.batch_size": whole(1, 10**6),
@@ -62,8 +62,8 @@ DATA = {
     "data.persistent_workers": FLAG,
     "data.pin_memory": either(FLAG, choice("auto")),
     "data.audio": choice("auto", "wav", "log_mel"),
-    "data.split": choice("official", "by_source"),
-    "data.split_seed": SEED,
+    "data.partition": choice("official", "by_source"),
+    "data.partition_seed": SEED,
     "data.limit": optional(COUNT),
     "data.seed": SEED,
     "data.synthetic.clips.train": CLIPS,

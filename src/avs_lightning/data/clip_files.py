@@ -16,7 +16,6 @@ from avs_lightning.data.spectrogram import RATE
 from avs_lightning.errors import UserError
 
 LENGTH_TOLERANCE = 0.1
-MOST_OBJECTS = {"s4": 1, "ms3": 15}
 
 
 def clip_problems(layout: Layout, clip: ClipRow, size: int) -> Iterator[Problem]:
@@ -55,7 +54,7 @@ def _check_picture(what: str, layout: Layout, clip: ClipRow, path: Path, size: i
 
 def _check_mask(layout: Layout, clip: ClipRow, path: Path, pixels: MaskPixels) -> Iterator[Problem]:
     grey = not pixels.indexed and pixels.values.shape[-1] == 1
-    most = 2 if grey else 1 + MOST_OBJECTS[layout.setting]
+    most = 2 if grey else 1 + layout.most_objects
     if pixels.levels > most:
         detail = (
             f"{pixels.levels} different values, expected at most {most}; all but 0 sound in training, so that soft "

@@ -1,5 +1,6 @@
 """The data of a run: three splits, loaded by workers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -9,17 +10,20 @@ import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from avs_lightning.data.clip import Clip, ClipBatch, collate_clips
-from avs_lightning.data.datasets import Audio, AVSBenchDataset, MultiSourceDataset, SingleSourceDataset
-from avs_lightning.data.layout import LAYOUTS, absolute_root
+from avs_lightning.data.datasets import ClipDataset
+from avs_lightning.data.layout import absolute_root
 from avs_lightning.data.loader_processes import shared_batch
 from avs_lightning.data.metadata import SPLITS
-from avs_lightning.errors import UserError, near_matches
-
-NAMES = ("s4", "ms3")
+from avs_lightning.errors import UserError
 
 
-class AVSDataModule(pl.LightningDataModule):
-    """Train, val and test clips of S4 or MS3 as `ClipBatch`es.
+class ClipDataModule(pl.LightningDataModule, ABC):
+    """Train, val and test clips of a data set as `ClipBatch`es: what training, studies and reports ask of one.
+
+    A data set is a subclass in a file of its own, and a file in `conf/data` that names it by `_target_`. It says its
+    `classes` and `frames`, whether its clips are `synthetic`, and builds the `ClipDataset` of a split
+    (`build_dataset`); all else is here. Its arguments are plain values, saved as `hparams`: a checkpoint names the
+    class and holds them, so that `avs eval` finds the data again.
 
     The order of training epoch e depends on (seed, e) alone, so that a resumed run sees the clips that an uninterrupted
     one would, whatever the number of workers. Over several processes each loader deals its clips out evenly and repeats
@@ -27,9 +31,8 @@ class AVSDataModule(pl.LightningDataModule):
     `ClipBatch.indices`. Lightning leaves these samplers alone, with any `use_distributed_sampler`.
 
     Args:
-        name: "s4" or "ms3".
-        root: the folder that holds `Single-source/` or `Multi-sources/`, or that folder itself; kept as an absolute
-            path, so that a checkpoint finds it from any folder.
+        name: of the data set, as tables and records have it.
+        root: the folder of the data set; kept as an absolute path, so that a checkpoint finds it from any folder.
         image_size: height and width of the frames on disk, in pixels.
         batch_size: training clips a batch and process.
         eval_batch_size: val and test clips a batch and process; scores do not depend on it.
@@ -37,13 +40,13 @@ class AVSDataModule(pl.LightningDataModule):
         persistent_workers: keep the workers from one epoch to the next.
         pin_memory: "auto" pins where there is a CUDA device.
         seed: decides the order of training clips.
-        split: "official", or for MS3 "by_source": no source video in two splits.
-        split_seed: draws the "by_source" split; keep it while `seed` varies.
-        audio: "wav", "log_mel" (the official pickles) or "auto" (the wav where there is one).
         limit: take the first `limit` clips of each split only.
 
+    Attributes:
+        name, image_size: of the arguments.
+
     Raises:
-        UserError: an unknown name or option; from `setup`, what `AVSBenchDataset` raises.
+        UserError: an option that is not allowed; from `check`, `setup` and `dataset`, data that is not there.
     """
 
     def __init__(
@@ -57,33 +60,49 @@ class AVSDataModule(pl.LightningDataModule):
         persistent_workers: bool = True,
         pin_memory: bool | Literal["auto"] = "auto",
         seed: int = 123,
-        split: Literal["official", "by_source"] = "official",
-        split_seed: int = 0,
-        audio: Audio = "auto",
         limit: int | None = None,
     ) -> None:
         super().__init__()
-        if name not in NAMES:
-            raise UserError(f"unknown data.name {name!r}{near_matches(name, NAMES)} (allowed: {', '.join(NAMES)})")
-        if name != "ms3" and split != "official":
-            raise UserError(
-                f"data.split={split} is there for ms3 only: {name} has the official split (data.split=official)"
-            )
         numbers = (("batch_size", batch_size, 1), ("eval_batch_size", eval_batch_size, 1), ("limit", limit, 1))
         for option, value, least in (*numbers, ("workers", workers, 0)):
             if value is not None and value < least:
                 raise UserError(f"data.{option}={value}: must be at least {least}")
-        root = absolute_root(root)
-        self.save_hyperparameters(logger=False)
-        self._datasets: dict[str, AVSBenchDataset] = {}
+        self.name, self.image_size = name, image_size
+        self.save_hyperparameters(logger=False)  # of a subclass, too
+        self.hparams["root"] = absolute_root(root)
+        self._datasets: dict[str, ClipDataset] = {}
 
     @property
+    @abstractmethod
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes by their index in `ClipBatch.labels`, the background first.
+
+        ("background", "sounding") is the binary task, for which a network has one logit a pixel.
+        """
+
+    @property
+    @abstractmethod
+    def frames(self) -> int:
+        """T, the frames of the longest clip, a second each."""
+
+    @property
+    @abstractmethod
     def synthetic(self) -> bool:
         """Whether the clips are drawn (`avs data make`), so that no published score is comparable with theirs."""
-        try:
-            return LAYOUTS[self.hparams["name"]](self.hparams["root"]).synthetic
-        except UserError:
-            return False
+
+    @abstractmethod
+    def build_dataset(self, split: str) -> ClipDataset:
+        """Read what there is of "train", "val" or "test".
+
+        Raises:
+            UserError: there is no data set, or no clip of this split.
+        """
+
+    def dataset(self, split: str) -> ClipDataset:
+        """The clips of "train", "val" or "test", looked up once."""
+        if split not in self._datasets:
+            self._datasets[split] = self.build_dataset(split)
+        return self._datasets[split]
 
     def clip_counts(self) -> dict[str, int]:
         """How many clips each split has.
@@ -105,20 +124,8 @@ class AVSDataModule(pl.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Read the CSV; a missing data root shows here, before anything is trained."""
         splits = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",), "predict": ()}
-        for split in splits.get(stage or "", ("train", "val", "test")):
+        for split in splits.get(stage or "", SPLITS):
             self.dataset(split)
-
-    def dataset(self, split: str) -> AVSBenchDataset:
-        """The clips of "train", "val" or "test"."""
-        if split not in self._datasets:
-            hp: Any = self.hparams
-            common: dict[str, Any] = {"image_size": hp.image_size, "audio": hp.audio, "limit": hp.limit}
-            if hp.name == "s4":
-                self._datasets[split] = SingleSourceDataset(hp.root, split, **common)
-            else:
-                partition = {"partition": hp.split, "partition_seed": hp.split_seed}
-                self._datasets[split] = MultiSourceDataset(hp.root, split, **common, **partition)
-        return self._datasets[split]
 
     def train_dataloader(self) -> DataLoader[ClipBatch]:
         """Batches of training clips, in another order each epoch."""

@@ -1,6 +1,7 @@
-"""AVSBench on disk to `Clip`s."""
+"""AVSBench on disk to `Clip`s, whichever its setting."""
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -10,19 +11,45 @@ from torch.utils.data import Dataset
 
 from avs_lightning.data.audio import read_wav
 from avs_lightning.data.clip import Clip
-from avs_lightning.data.layout import ClipRow, Layout, MultiSourceLayout, SingleSourceLayout, check_split
+from avs_lightning.data.layout import ClipRow, Layout, check_split
 from avs_lightning.data.pickles import load_log_mel_pickle
 from avs_lightning.data.pictures import read_frame, read_mask
 from avs_lightning.data.sound import Sound
 from avs_lightning.data.spectrogram import MELS, PATCH_FRAMES, RATE
-from avs_lightning.data.splits import split_by_source
 from avs_lightning.errors import UserError, near_matches
 
 Audio = Literal["auto", "wav", "log_mel"]
 AUDIO = ("auto", "wav", "log_mel")
 
 
-class AVSBenchDataset(Dataset[Clip]):
+class ClipDataset(Dataset[Clip]):
+    """The clips of one split, in an order that stays.
+
+    Attributes:
+        clips: what is known of each without reading its files: `id`, `category` ("" where there is none) and `split`.
+        available: how many there are where nothing limits them.
+    """
+
+    clips: Sequence[ClipRow]
+    available: int
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Clip:
+        """Read a clip; its `index` is its place here.
+
+        Raises:
+            UserError: a file is missing, unreadable or of another size.
+        """
+
+    @abstractmethod
+    def files(self, clip: ClipRow) -> Iterator[Path]:
+        """Every file that is read of a clip, whether or not it exists: frames, masks and sound."""
+
+
+class AVSBenchDataset(ClipDataset):
     """One split of an AVSBench setting; a subclass names its layout.
 
     Args:
@@ -65,9 +92,6 @@ class AVSBenchDataset(Dataset[Clip]):
     def _select(self, clips: Sequence[ClipRow], split: str) -> list[ClipRow]:
         return [clip for clip in clips if clip.split == split]
 
-    def __len__(self) -> int:
-        return len(self.clips)
-
     def __getitem__(self, index: int) -> Clip:
         clip = self.clips[index]
         seconds, size = self.layout.frames, self.image_size
@@ -89,6 +113,14 @@ class AVSBenchDataset(Dataset[Clip]):
             index=index,
         )
 
+    def files(self, clip: ClipRow) -> Iterator[Path]:
+        """Frames, the masks of those that are labelled, and the sound that is read by the setting `audio`."""
+        for second, labelled in enumerate(self.layout.labelled(clip)):
+            yield self.layout.frame(clip, second)
+            if labelled:
+                yield self.layout.mask(clip, second)
+        yield self.sound_file(clip)
+
     def sound_file(self, clip: ClipRow) -> Path:
         """The file that a clip's sound is read from, by the setting `audio`; it need not exist."""
         wav, pickle = self.layout.wav(clip), self.layout.log_mel(clip)
@@ -107,51 +139,6 @@ class AVSBenchDataset(Dataset[Clip]):
             )
             raise UserError(f"sound file missing: {file}{also}; `avs data check` lists all that is wrong")
         return Sound.of(read_wav(file, RATE, seconds), RATE, samples=seconds * RATE)
-
-
-class SingleSourceDataset(AVSBenchDataset):
-    """S4, single source: `Single-source/`; training clips are labelled on their first frame only."""
-
-    layout_type = SingleSourceLayout
-
-
-class MultiSourceDataset(AVSBenchDataset):
-    """MS3, multiple sources: `Multi-sources/`; every frame is labelled, clips have no category.
-
-    What is not named here is as for `AVSBenchDataset`.
-
-    Args:
-        partition: "official", in which 38 of 64 test clips share their source video with a training clip, or
-            "by_source", in which none does.
-        partition_seed: draws the "by_source" partition; keep it while the training seed varies.
-    """
-
-    layout_type = MultiSourceLayout
-
-    def __init__(
-        self,
-        root: str | Path,
-        split: str,
-        image_size: int = 224,
-        audio: Audio = "auto",
-        limit: int | None = None,
-        partition: Literal["official", "by_source"] = "official",
-        partition_seed: int = 0,
-    ) -> None:
-        allowed = ("official", "by_source")
-        if partition not in allowed:
-            raise UserError(
-                f"unknown data.split {partition!r}{near_matches(partition, allowed)} (allowed: {', '.join(allowed)})"
-            )
-        self.partition = partition
-        self.partition_seed = partition_seed
-        super().__init__(root, split, image_size, audio, limit)
-
-    def _select(self, clips: Sequence[ClipRow], split: str) -> list[ClipRow]:
-        if self.partition == "official":
-            return super()._select(clips, split)
-        new = split_by_source([clip.id for clip in clips], self.partition_seed)
-        return [clip for clip in clips if new[clip.id] == split]
 
 
 def read_patches(path: Path, seconds: int) -> Tensor:

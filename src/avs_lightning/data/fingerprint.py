@@ -15,33 +15,28 @@ from avs_lightning.data.metadata import SPLITS
 from avs_lightning.errors import UserError
 
 if TYPE_CHECKING:
-    from avs_lightning.data.datamodule import AVSDataModule
-    from avs_lightning.data.datasets import AVSBenchDataset
-    from avs_lightning.data.layout import ClipRow
+    from avs_lightning.data.datamodule import ClipDataModule
 
 Listing = list[tuple[str, list[Path]]]
 """A line for each clip, and its files."""
 
 
-def data_identity(datamodule: Any) -> dict[str, Any]:
+def data_identity(datamodule: ClipDataModule) -> dict[str, Any]:
     """Return what every record says of its data: "fingerprint", and "synthetic" for whether it was drawn."""
-    return {
-        "fingerprint": dataset_fingerprint(datamodule),
-        "synthetic": bool(getattr(datamodule, "synthetic", False)),
-    }
+    return {"fingerprint": dataset_fingerprint(datamodule), "synthetic": datamodule.synthetic}
 
 
-def dataset_fingerprint(datamodule: AVSDataModule) -> str:
+def dataset_fingerprint(datamodule: ClipDataModule) -> str:
     """Return 12 hex digits that are equal for equal data, in any folder.
 
-    They come from the setting, the frame size, each split's clips as they are used (`data.split`, `data.limit`), their
-    categories, and the content of every frame, labelled mask and sound file that is read (`data.audio`), whole. A split
-    that is not there counts as empty, and so does a file.
+    They come from the setting, the frame size, each split's clips as they are used (`data.partition`, `data.limit`),
+    their categories, and the content of every frame, labelled mask and sound file that is read (`data.audio`), whole. A
+    split that is not there counts as empty, and so does a file.
 
     Files are read once: what they came to is kept in the user's cache by their paths, sizes and times of change. So
     only a file that was replaced by one of the same size and the same time goes unnoticed.
     """
-    head = f"{datamodule.hparams['name']} {datamodule.hparams['image_size']}"
+    head = f"{datamodule.name} {datamodule.image_size}"
     listing = list(_listing(datamodule))
     kept = cache_folder() / f"{_stamp(head, listing)}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
@@ -61,23 +56,14 @@ def cache_folder() -> Path:
     return Path(cache) / "avs-lightning" / "fingerprints"
 
 
-def _listing(datamodule: AVSDataModule) -> Iterator[tuple[str, list[Path]]]:
+def _listing(datamodule: ClipDataModule) -> Iterator[tuple[str, list[Path]]]:
     for split in SPLITS:
         try:
             dataset = datamodule.dataset(split)
         except UserError:
             continue
         for clip in dataset.clips:
-            yield f"{split} {clip.split} {clip.category} {clip.id}", list(_files(dataset, clip))
-
-
-def _files(dataset: AVSBenchDataset, clip: ClipRow) -> Iterator[Path]:
-    layout = dataset.layout
-    for second, labelled in enumerate(layout.labelled(clip)):
-        yield layout.frame(clip, second)
-        if labelled:
-            yield layout.mask(clip, second)
-    yield dataset.sound_file(clip)
+            yield f"{split} {clip.split} {clip.category} {clip.id}", list(dataset.files(clip))
 
 
 def _stamp(head: str, listing: Listing) -> str:

@@ -47,6 +47,7 @@ class Layout(ABC):
     id_column: ClassVar[str]
     frame_folder_pattern: ClassVar[str]
     frames: ClassVar[int] = 5
+    most_objects: ClassVar[int]
 
     def __init__(self, root: str | Path) -> None:
         root = Path(root).expanduser()
@@ -130,6 +131,7 @@ class SingleSourceLayout(Layout):
     columns = ("name", "start", "category", "split")
     id_column = "name"
     frame_folder_pattern = "*/*/*"
+    most_objects = 1
 
     def _row(self, row: dict[str, str]) -> ClipRow:
         return ClipRow(row["name"], row["category"], row["split"])
@@ -167,6 +169,7 @@ class MultiSourceLayout(Layout):
     columns = ("video_id", "split")
     id_column = "video_id"
     frame_folder_pattern = "*"
+    most_objects = 15
 
     def _row(self, row: dict[str, str]) -> ClipRow:
         return ClipRow(row["video_id"], "", row["split"])

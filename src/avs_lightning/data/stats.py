@@ -102,7 +102,7 @@ def _by_split(rows: pd.DataFrame) -> pd.DataFrame:
     counts["all"] = [len(rows), sources.nunique(), sum(shared.values())]
     table = pd.DataFrame(counts, index=["clips", "sources", "leaked"]).T.rename_axis("split")
     table.attrs["title"] = f"MS3: {len(rows):,} clips from {sources.nunique():,} source videos"
-    table.attrs["note"] = "leaked: clips whose source video is in train too; data.split=by_source has none"
+    table.attrs["note"] = "leaked: clips whose source video is in train too; data.partition=by_source has none"
     return table
 
 

@@ -15,7 +15,7 @@ from avs_lightning.studies.plan import State, read_metrics, state_of
 from avs_lightning.studies.results import NOT_ASKED
 
 if TYPE_CHECKING:
-    from avs_lightning.data import AVSDataModule
+    from avs_lightning.data import ClipDataModule
 
 SHOWN = 8
 
@@ -69,9 +69,9 @@ def _clips_of(data: Mapping[str, Any]) -> str:
     return json.dumps(decisive, sort_keys=True)
 
 
-def data_of(cell: Cell) -> AVSDataModule:
+def data_of(cell: Cell) -> ClipDataModule:
     """Build the data module of a cell; nothing is read or written yet."""
-    module: AVSDataModule = instantiate(dict(cell.config["data"]), _convert_="all")
+    module: ClipDataModule = instantiate(dict(cell.config["data"]), _convert_="all")
     return module
 
 

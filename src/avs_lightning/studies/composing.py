@@ -15,7 +15,7 @@ from avs_lightning.training.named_folders import name_folders_from_the_root
 
 SINGLE_SOURCE = {"ms3": "s4", "synthetic_ms3": "synthetic_s4"}
 """The data of the S4 cell ("pretrained on Single-source") by the data of the cell that starts from it."""
-MS3_ONLY = ("data.split", "data.split_seed")
+MS3_ONLY = ("data.partition", "data.partition_seed")
 """Settings that S4 does not have."""
 
 

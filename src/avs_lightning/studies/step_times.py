@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from avs_lightning.data import AVSDataModule, ClipBatch, collate_clips
+from avs_lightning.data import ClipBatch, ClipDataModule, collate_clips
 from avs_lightning.data.probes import ProbedDataset, chosen_probes
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.reporting.pictures import draw_clip
@@ -89,7 +89,7 @@ def overlapped(compute: float, read: float, workers: int, cores: int, threads: i
     return max(compute, read / min(workers, cores), (threads * compute + read) / cores)
 
 
-def reading_seconds(module: AVSDataModule, config: Mapping[str, Any]) -> tuple[float, float]:
+def reading_seconds(module: ClipDataModule, config: Mapping[str, Any]) -> tuple[float, float]:
     """Return the seconds on the processor of reading a clip: with its own sound, and on average over all sounds."""
     data = module.dataset("train")
     probes = chosen_probes(config.get("probes"), config.get("probe_sounds")).values()

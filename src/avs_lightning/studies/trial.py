@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from hydra.utils import instantiate
 
-from avs_lightning.data import AVSDataModule
+from avs_lightning.data import ClipDataModule
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import folder_bytes
 from avs_lightning.studies.plan import read_metrics, write_config
@@ -39,7 +39,7 @@ class Trial:
         failure: why it failed; empty where it did not.
     """
 
-    data: AVSDataModule
+    data: ClipDataModule
     drawing: float | None
     drawn_bytes: int
     whole: float
@@ -57,7 +57,7 @@ def run_trial(cell: Cell, folder: Path) -> Trial:
         folder: an empty one for all that this leaves.
     """
     config = trial_config(cell.config, folder)
-    data: AVSDataModule = instantiate(config["data"], _convert_="all")
+    data: ClipDataModule = instantiate(config["data"], _convert_="all")
     began, drawn = time.process_time(), "synthetic" in config["data"]
     data.prepare_data()
     drawing = time.process_time() - began
