@@ -4,6 +4,9 @@
 them, so every process holds the loss of the global batch. The gathering's backward pass sums over the W processes and
 DDP then averages over them: W / W = 1, the gradient is that of one process on the global batch.
 
+**No waiting.** Which frames count is known on the device alone: `where` chooses them, not a boolean index, for whose
+length the host would wait.
+
 **Precision.** Half precision is taken to float32 first, and nothing here is an operation that autocast would take back.
 """
 
@@ -48,7 +51,7 @@ def mask_bce(logits: Tensor, masks: Tensor, labelled: Tensor | None = None) -> T
     logits = _full(logits)
     pixels = F.binary_cross_entropy_with_logits(logits, masks.to(logits), reduction="none")
     frames, kept = _gathered(pixels.mean(dim=(2, 3, 4)).flatten(), logits, labelled)
-    return _mean(frames[kept])
+    return _mean(frames, kept)
 
 
 def avm_audio(
@@ -73,8 +76,8 @@ def avm_audio(
         UserError: for an unknown distance, and for a stage without audio vectors.
     """
 
-    def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
-        return _distance(audio, visual, distance)
+    def of_stage(audio: Tensor, visual: Tensor, kept: Tensor) -> Tensor:
+        return _distance(audio, visual, distance, kept)
 
     return _mean_over_stages(out, stages, labelled, _soft_masked, normalize, of_stage)
 
@@ -95,12 +98,10 @@ def avm_visual(
     are often farther apart than 10: there it then is its own neighbour after all, and costs nothing. Here it never is.
     """
 
-    def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
-        if len(audio) < 2:
-            return 0 * visual.sum()
+    def of_stage(audio: Tensor, visual: Tensor, kept: Tensor) -> Tensor:
         apart = torch.cdist(audio.detach(), audio.detach(), compute_mode="donot_use_mm_for_euclid_dist")
-        nearest = apart.fill_diagonal_(torch.inf).argmin(dim=-1)
-        return _distance(visual[nearest], visual, distance)
+        nearest = apart.fill_diagonal_(torch.inf).masked_fill_(~kept, torch.inf).argmin(dim=-1)
+        return _distance(visual[nearest], visual, distance, kept & (kept.sum() > 1))
 
     return _mean_over_stages(out, stages, labelled, _soft_masked, normalize, of_stage)
 
@@ -112,8 +113,8 @@ def avm_cosine(out: NetworkOutput, stages: Sequence[int] = (1, 2, 3, 4), labelle
     `avm_audio`.
     """
 
-    def of_stage(audio: Tensor, visual: Tensor) -> Tensor:
-        return _mean(-((audio * visual).sum(dim=-1).relu() + 1e-6).log())
+    def of_stage(audio: Tensor, visual: Tensor, kept: Tensor) -> Tensor:
+        return _mean(-((audio * visual).sum(dim=-1).relu() + 1e-6).log(), kept)
 
     return _mean_over_stages(out, stages, labelled, _hard_masked, True, of_stage)
 
@@ -124,9 +125,9 @@ def _mean_over_stages(
     labelled: Tensor | None,
     masked: Callable[[Tensor, Tensor], Tensor],
     normalize: bool,
-    of_stage: Callable[[Tensor, Tensor], Tensor],
+    of_stage: Callable[[Tensor, Tensor, Tensor], Tensor],
 ) -> Tensor:
-    """Average over stages a loss of all kept rows: audio and masked features, both [rows, C]."""
+    """Average over stages a loss of audio and masked features, both [rows, C], and of which rows are kept, [rows]."""
     losses = []
     for stage in _checked(out, stages):
         audio = out.audio[stage - 1]
@@ -134,7 +135,7 @@ def _mean_over_stages(
         visual = masked(_full(out.features[stage - 1].flatten(0, 1)), _full(out.logits))
         pairs = torch.stack([_full(audio.flatten(0, 1)), visual], dim=1)
         rows, kept = _gathered(F.normalize(pairs, dim=-1) if normalize else pairs, out.logits, labelled)
-        losses.append(of_stage(*rows[kept].unbind(dim=1)))
+        losses.append(of_stage(rows[:, 0], rows[:, 1], kept))
     return torch.stack(losses).mean()
 
 
@@ -156,11 +157,11 @@ def _pool_like(features: Tensor, maps: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(maps.flatten(0, 1), (height, width))
 
 
-def _distance(target: Tensor, estimate: Tensor, distance: str) -> Tensor:
+def _distance(target: Tensor, estimate: Tensor, distance: str, kept: Tensor) -> Tensor:
     if distance == "kl":
-        return _kl(target, estimate).sum()
+        return _kl(target, estimate).where(kept, 0).sum()
     if distance == "euclidean":
-        return _mean(F.pairwise_distance(target, estimate, eps=1e-6))
+        return _mean(F.pairwise_distance(target, estimate, eps=1e-6), kept)
     raise UserError(
         f"unknown distance {distance!r}{near_matches(str(distance), ('kl', 'euclidean'))} (allowed: kl, euclidean)"
     )
@@ -205,6 +206,6 @@ def _gathered(rows: Tensor, logits: Tensor, labelled: Tensor | None) -> tuple[Te
     return gather_rows(rows), gather_rows(labelled.flatten().byte()).bool()
 
 
-def _mean(rows: Tensor) -> Tensor:
-    """Return the mean, and for no rows a zero that keeps the graph."""
-    return rows.sum() / max(len(rows), 1)
+def _mean(rows: Tensor, kept: Tensor) -> Tensor:
+    """Return the mean of the kept rows, and where there is none a zero that keeps the graph."""
+    return rows.where(kept, 0).sum() / kept.sum().clamp(min=1)

@@ -3,10 +3,11 @@ import json
 import pytest
 import torch
 
-from avs_lightning.benchmarks import loading, log_mels, run, scoring, tpavi, training_step
+from avs_lightning.benchmarks import loading, log_mels, run, scoring, startup, tpavi, training_step
 from avs_lightning.benchmarks.machine import describe_machine
-from avs_lightning.benchmarks.measuring import Comparison, Measurement, Place, Variant
+from avs_lightning.benchmarks.measuring import Comparison, Measurement, Place, Usage, Variant
 from avs_lightning.benchmarks.quadratic_tpavi import QuadraticTPAVI
+from avs_lightning.cli import COMMANDS
 from avs_lightning.data import log_mel
 from avs_lightning.errors import UserError
 from avs_lightning.models import AVS, TPAVI
@@ -30,7 +31,7 @@ def test_results_are_written_and_printed(tmp_path, capsys):
 @pytest.mark.parametrize("name", [name for name in run.BENCHMARKS if name != "loader"])
 def test_every_benchmark_runs_both_forms(name):
     for comparison in run.BENCHMARKS[name](PLACE, True):
-        for variant in (comparison.ours, comparison.other):
+        for variant in filter(None, (comparison.ours, comparison.other)):
             variant.prepare()()
 
 
@@ -74,6 +75,27 @@ def test_ratios(monkeypatch, tmp_path, capsys):
     row = results_of(monkeypatch, tmp_path, None, [fast, None])
     assert row["ratio"] is None
     assert "out of memory" in capsys.readouterr().out
+
+
+def test_a_start_is_measured_in_cpu_seconds_by_itself(tmp_path, capsys):
+    rows = run.run_benchmarks(["startup"], tmp_path / "x.json", quick=True)
+    assert [row["setting"] for row in rows] == ["avs --help", "avs train --help"]
+    for row in rows:
+        assert (row["other"], row["ratio"], row["ours"]["repeats"]) == (None, None, 1)
+        assert row["ours"]["seconds"] > 0
+        assert 5 < row["ours"]["peak_mb"] < 200  # what the starting process holds does not count
+    assert "starts/s" in capsys.readouterr().out.replace("\n", "")
+
+
+def test_a_command_that_fails_has_no_start(tmp_path, capfd):
+    assert isinstance(startup.prepare_start("options", tmp_path)(), Usage)
+    with pytest.raises(RuntimeError, match="exit code 1"):
+        startup.prepare_start("study status nowhere", tmp_path)()
+
+
+def test_the_start_of_every_page_of_help_is_measured():
+    measured = {line.split()[0] for line in startup.HELP[1:]}
+    assert measured == set(COMMANDS)
 
 
 def test_growth_compares_positions():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from avs_lightning.cli import begin
+from avs_lightning.cli import COMMANDS, begin
 from avs_lightning.command import VARIABLE
 from avs_lightning.studies.plan import Plan, PlannedCell
 
@@ -36,15 +36,15 @@ def study(tmp_path: Path) -> Path:
     "command",
     [
         "--help",
-        "train --help",
+        *(f"{page} --help" for page in (*COMMANDS, "data stats", "study run", "study run demo")),
         "train --cfg job",
-        "study --help",
         "study list",
         "study status sweep-1",
         "study table sweep-1",
         "study table sweep-1 --output table.csv",
         "report sweep-1",
         "options",
+        "options encoder",
         "runs",
         "data check nowhere",
         "data make drawn --train 1 --val 1 --test 1 --size 32 --no-videos",
@@ -58,6 +58,12 @@ def test_what_computes_nothing_loads_no_torch(avs_process: Callable, study: Path
 
 def test_the_page_of_a_run_and_its_clips_needs_no_torch(avs_process: Callable, tiny_run: Path) -> None:
     ended = avs_process("report", str(tiny_run), "--output", "page.html", before=BEFORE)
+    assert ended.code == 0, ended.err
+    assert loaded(ended) == []
+
+
+def test_a_data_set_is_counted_and_drawn_without_torch(avs_process: Callable, tiny_ms3: Path) -> None:
+    ended = avs_process("data", "stats", str(tiny_ms3), before=BEFORE)
     assert ended.code == 0, ended.err
     assert loaded(ended) == []
 

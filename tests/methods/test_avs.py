@@ -1,6 +1,7 @@
 """The method: which losses it takes, and that two processes compute what one does."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -153,10 +154,14 @@ def test_a_loss_that_is_no_number_names_the_clips() -> None:
     built = method()
     batch = random_batch(2)
     batch.images[0, 0, 0, 0, 0] = float("nan")
+    fine, broken = built.training_step(random_batch(2), 2), built.training_step(batch, 3)
+    built._trainer = SimpleNamespace(log_every_n_steps=6, current_epoch=0)  # type: ignore[assignment]
+    for index, outputs in ((2, fine), (3, broken), (4, broken)):
+        built.on_train_batch_end(outputs, batch, index)
     with pytest.raises(
         UserError, match=r"the loss became nan in epoch 1, batch 4, clips noise 0, noise 1.*method.optimizer.lr"
     ):
-        built.on_train_batch_end(built.training_step(batch, 3), batch, 3)
+        built.on_train_batch_end(fine, batch, 5)
 
 
 def test_the_loss_is_taken_where_layers_learn() -> None:

@@ -72,8 +72,9 @@ def test_a_channel_axis_and_other_layouts_change_nothing():
 def test_nan_has_no_score():
     logits, masks = logits_and_masks()
     logits[1, 3, 0, 0] = torch.nan
-    with pytest.raises(UserError, match=r"NaN \(clip 1 of the batch, frame 3\)"):
-        count_frames(logits, masks)
+    counts = count_frames(logits, masks)
+    with pytest.raises(UserError, match=r"NaN \(clip 1 of those scored, frame 3\)"):
+        counts.checked()
 
 
 @pytest.mark.parametrize(

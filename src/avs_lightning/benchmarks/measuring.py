@@ -39,6 +39,14 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What work that is a process of its own says that it has used: CPU seconds, and the most memory it held."""
+
+    seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
 class Variant:
     """One form of the work.
 
@@ -53,20 +61,20 @@ class Variant:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two forms of the same work.
+    """Two forms of the same work, or one form by itself.
 
     Attributes:
         setting: sizes, as the table shows them.
         ours: the form that the package uses.
-        other: what it is measured against.
+        other: what it is measured against; None: nothing.
         items: how many `unit` one call handles.
-        unit: "clips" or "frames".
+        unit: "clips", "frames" or "starts".
         growth: how much larger the problem of `ours` is, where one form is compared at two sizes.
     """
 
     setting: str
     ours: Variant
-    other: Variant
+    other: Variant | None = None
     items: int = 1
     unit: str = "clips"
     growth: float | None = None
@@ -82,16 +90,16 @@ class Measurement:
 
 
 def measure(comparison: Comparison, device: str, quick: bool = False) -> list[Measurement | None]:
-    """Measure `ours` and `other`; None for a form that ran out of memory.
+    """Measure `ours` and, if there is one, `other`; None for a form that ran out of memory.
 
     Each form has a process of its own, for its memory's sake. Their timed calls alternate, so that whatever else the
     machine does slows both alike. The first call of each warms up and is not timed. `quick` times a single call.
     """
     least, budget, most = (1, 0, 1) if quick else (3, 6, 30)
-    runners = [_Runner(comparison.ours), _Runner(comparison.other)]
+    runners = [_Runner(variant) for variant in (comparison.ours, comparison.other) if variant]
     try:
         peaks = [runner.call(_first_call, runner.variant, device) for runner in runners]
-        seconds: list[list[float]] = [[], []]
+        seconds: list[list[float]] = [[] for _ in runners]
         rounds = 0
         while rounds < least or (rounds < most and sum(map(sum, seconds)) < budget):
             rounds += 1
@@ -145,15 +153,17 @@ def _first_call(variant: Variant, device: str) -> int:
     with suppress(OSError):  # Linux: forget the peak of the preparation
         Path("/proc/self/clear_refs").write_text("5")
     before = _peak_resident_bytes()
-    _work()
-    peak = _peak_resident_bytes() - before
+    used = _work()
+    peak = used.peak_bytes if isinstance(used, Usage) else _peak_resident_bytes() - before
     keep_freed_memory()  # for the timed calls, as training does
     return peak
 
 
 def _timed_call(device: str) -> float:
     start = time.perf_counter()
-    _work()
+    used = _work()
+    if isinstance(used, Usage):
+        return used.seconds
     if device == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - start

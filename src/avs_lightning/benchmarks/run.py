@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from avs_lightning.benchmarks import loading, log_mels, scoring, tpavi, training_step
+from avs_lightning.benchmarks import loading, log_mels, scoring, startup, tpavi, training_step
 from avs_lightning.benchmarks.machine import describe_machine
 from avs_lightning.benchmarks.measuring import Comparison, Measurement, Place, measure
 from avs_lightning.errors import UserError, near_matches
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[Place, bool], Iterator[Comparison]]] = {
     "f_score": scoring.compare_forms,
     "log_mel": log_mels.compare_forms,
     "loader": loading.compare_workers,
+    "startup": startup.start_commands,
 }
 NETWORK = ("tpavi", "tpavi_growth", "training_step")
 
@@ -40,7 +41,8 @@ def run_benchmarks(rows: Sequence[str] | None, output: Path, quick: bool = False
 
     Returns:
         The rows: benchmark, setting, device, the two forms with their seconds, items a second and peak memory, `ratio`,
-        and how it `reads`. A form that ran out of memory is None, and so is its ratio.
+        and how it `reads`. A form that ran out of memory has None for its numbers, and so has its ratio; the other form
+        is None where one is measured by itself.
 
     Raises:
         UserError: for a row that does not exist, and where `output` cannot be written.
@@ -73,14 +75,15 @@ def benchmark_table(results: Sequence[dict[str, Any]], machine: dict[str, Any]) 
         table.add_column(column)
     table.add_column("ratio", justify="right")
     for row in results:
-        ratio = "out of memory" if row["ratio"] is None else f"{row['ratio']:.3g}{row['reads']}"
-        forms = (_cell(row[side], row["unit"]) for side in ("ours", "other"))
+        lone = row["other"] is None
+        ratio = "" if lone else "out of memory" if row["ratio"] is None else f"{row['ratio']:.3g}{row['reads']}"
+        forms = ("" if row[side] is None else _cell(row[side], row["unit"]) for side in ("ours", "other"))
         table.add_row(row["benchmark"], row["setting"], *forms, ratio)
     return table
 
 
 def _places(name: str) -> list[Place]:
-    if not torch.cuda.is_available() or name == "loader":
+    if not torch.cuda.is_available() or name in ("loader", "startup"):
         return [Place("cpu", "float32", 1)]
     if name not in NETWORK:
         return [Place("cuda", "float32", 16)]
@@ -88,7 +91,8 @@ def _places(name: str) -> list[Place]:
 
 
 def _row(name: str, comparison: Comparison, place: Place, quick: bool) -> dict[str, Any]:
-    ours, other = measure(comparison, place.device, quick)
+    ours, *others = measure(comparison, place.device, quick)
+    other = others[0] if others else None
     ratio, reads = None, "× faster" if comparison.growth is None else "× linear"
     if ours and other:
         ratio = other.seconds / ours.seconds if comparison.growth is None else ours.seconds / other.seconds
@@ -100,7 +104,7 @@ def _row(name: str, comparison: Comparison, place: Place, quick: bool) -> dict[s
         "dtype": place.dtype,
         "unit": comparison.unit,
         "ours": _side(comparison.ours.form, ours, comparison.items),
-        "other": _side(comparison.other.form, other, comparison.items),
+        "other": comparison.other and _side(comparison.other.form, other, comparison.items),
         "ratio": ratio,
         "reads": reads,
     }

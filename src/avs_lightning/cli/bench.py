@@ -6,14 +6,17 @@ from pathlib import Path
 
 
 def main(argv: list[str]) -> int:
-    """Measure the exact forms against what they replace, and the data loader."""
+    """Measure the exact forms against what they replace, the data loader, and the start of commands."""
     parser = argparse.ArgumentParser(
         prog="avs bench",
         description="Print a table and write JSON. Each row is a ratio measured in one run: medians after a warm-up, "
-        "calls of the two forms in turn. On a GPU in fp32 and bf16, at 4 and 16 clips a batch.",
+        "calls of the two forms in turn; startup has one form. On a GPU in fp32 and bf16, at 4 and 16 clips a batch.",
     )
     parser.add_argument(
-        "rows", nargs="*", metavar="row", help="tpavi, tpavi_growth, training_step, f_score, log_mel, loader"
+        "rows",
+        nargs="*",
+        metavar="row",
+        help="tpavi, tpavi_growth, training_step, f_score, log_mel, loader, startup (of the commands that read files)",
     )
     parser.add_argument("--output", type=Path, default=Path(f"bench_{date.today()}.json"), help="the JSON file")
     parser.add_argument(

@@ -36,9 +36,9 @@ def resample(waveform: Tensor, rate: int, new_rate: int) -> Tensor:
     step -= step % new_rate if step > new_rate else 0  # each part then has the weights of the first
     parts = []
     for start in range(0, outputs, step):
-        positions = torch.arange(start, min(start + step, outputs))
-        weights = _weights(rate, new_rate, start % new_rate, len(positions)).to(waveform)
-        nearest = (positions * rate // new_rate).to(waveform.device)
+        positions = torch.arange(start, min(start + step, outputs), device=waveform.device)
+        weights = _weights(rate, new_rate, start % new_rate, len(positions), waveform.device).to(waveform)
+        nearest = positions * rate // new_rate
         parts.append((windows[..., nearest, :] * weights).sum(-1))
     return torch.cat(parts, dim=-1)
 
@@ -49,10 +49,11 @@ def _reach(rate: int, new_rate: int) -> int:
 
 
 @lru_cache(maxsize=8)
-def _weights(rate: int, new_rate: int, phase: int, outputs: int) -> Tensor:
+@torch.inference_mode(False)  # a tensor made in inference mode could not be used in training later
+def _weights(rate: int, new_rate: int, phase: int, outputs: int, device: torch.device) -> Tensor:
     """[outputs, 2 * reach + 1]: the weight of each input from `reach` before the one that an output falls on."""
     reach, cutoff = _reach(rate, new_rate), ROLLOFF * min(rate, new_rate) / rate
     within = (torch.arange(phase, phase + outputs) * rate % new_rate).double() / new_rate
     distance = cutoff * (torch.arange(-reach, reach + 1).double() - within[:, None])
     window = torch.cos(math.pi / 2 * (distance / ZERO_CROSSINGS).clamp(-1, 1)).square()
-    return (cutoff * torch.sinc(distance.clamp(-ZERO_CROSSINGS, ZERO_CROSSINGS)) * window).float()
+    return (cutoff * torch.sinc(distance.clamp(-ZERO_CROSSINGS, ZERO_CROSSINGS)) * window).float().to(device)

@@ -46,6 +46,7 @@ class SegmentationMethod(pl.LightningModule):
         self.test_scores: dict[str, SegmentationScores] = {}
         self.clip_scores: dict[str, ClipScores] = {}
         self._val_miou: float | None = None  # of the present weights
+        self._unread: list[tuple[int, list[str], dict[str, Tensor]]] = []  # batches whose losses nobody has looked at
         self.set_test_sets(["test"])
 
     @classmethod
@@ -95,6 +96,10 @@ class SegmentationMethod(pl.LightningModule):
         reached = leaves(torch.stack(list(terms.values())).sum())
         return [name for name, p in self.named_parameters() if p.requires_grad and p not in reached]
 
+    def transfer_batch_to_device(self, batch: ClipBatch, device: torch.device, dataloader_idx: int) -> ClipBatch:
+        # Lightning itself lets the host go on with tensors alone.
+        return batch.to(device, non_blocking=device.type == "cuda")
+
     def on_train_epoch_start(self) -> None:
         # An epoch's randomness hangs on (seed, epoch, rank) alone, so that a resumed run repeats an uninterrupted one.
         if (seed := os.environ.get("PL_GLOBAL_SEED")) is not None:  # `seed_everything`'s
@@ -112,15 +117,33 @@ class SegmentationMethod(pl.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: ClipBatch, batch_idx: int) -> None:
         self._val_miou = None  # of the weights before this batch
-        # Here Lightning waits for the device anyway: it reads the bar's values.
-        shown: dict[str, Tensor] = outputs["shown"]
-        if not torch.isfinite(shown["loss"]):
-            values = ", ".join(f"{name}={value.item():.4g}" for name, value in shown.items() if name != "loss")
-            raise UserError(
-                f"the loss became {shown['loss'].item()} in epoch {self.current_epoch + 1}, batch {batch_idx + 1}, "
-                f"clips {', '.join(batch.ids)} ({values}): lower the learning rate (method.optimizer.lr), clip "
-                "gradients (trainer.gradient_clip_val) or train in 32-bit (trainer.precision)"
-            )
+        self._unread.append((batch_idx, batch.ids, outputs["shown"]))
+        # Each look waits for the device: it is taken where Lightning hands the values to the loggers, and does so, too.
+        if (batch_idx + 1) % (self.trainer.log_every_n_steps or 1) == 0:  # type: ignore[attr-defined]
+            self.check_losses()
+
+    def on_validation_start(self) -> None:
+        self.check_losses()
+
+    def on_train_epoch_end(self) -> None:
+        self.check_losses()  # before checkpoints are written
+
+    def check_losses(self) -> None:
+        """See that the losses since the last look are numbers.
+
+        Raises:
+            UserError: one is not; names the clips of the first such batch.
+        """
+        unread, self._unread = self._unread, []
+        if not unread or torch.stack([shown["loss"] for *_, shown in unread]).isfinite().all():
+            return
+        batch, ids, shown = next(entry for entry in unread if not entry[2]["loss"].isfinite())
+        values = ", ".join(f"{name}={value.item():.4g}" for name, value in shown.items() if name != "loss")
+        raise UserError(
+            f"the loss became {shown['loss'].item()} in epoch {self.current_epoch + 1}, batch {batch + 1}, "
+            f"clips {', '.join(ids)} ({values}): lower the learning rate (method.optimizer.lr), clip "
+            "gradients (trainer.gradient_clip_val) or train in 32-bit (trainer.precision)"
+        )
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
         self.val_scores.update(self(batch).logits, batch.masks, batch.labelled, batch.indices)

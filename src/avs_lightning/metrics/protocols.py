@@ -46,7 +46,7 @@ def mean_iou(
     Raises:
         UserError: for an unknown protocol, shapes that do not fit, NaN logits, or no labelled frame.
     """
-    return miou_of(count_frames(logits, masks, labelled), protocol, batch_clips)
+    return miou_of(count_frames(logits, masks, labelled).checked(), protocol, batch_clips)
 
 
 def f_score(
@@ -61,7 +61,7 @@ def f_score(
     Frames with empty ground truth are skipped (`reference`, `frame`); where none is left the score is 0.
     Arguments and errors are those of `mean_iou`.
     """
-    return fscore_of(count_frames(logits, masks, labelled), protocol, batch_clips)
+    return fscore_of(count_frames(logits, masks, labelled).checked(), protocol, batch_clips)
 
 
 def miou_of(counts: FrameCounts, protocol: str = "reference", batch_clips: int = 4) -> Tensor:

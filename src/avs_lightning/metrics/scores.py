@@ -56,7 +56,7 @@ class ClipMetric(Metric):
             if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
                 raise UserError("with several processes the metric needs each clip's place: update(..., indices=...)")
             seen = sum(map(len, self.rows))
-            indices = torch.arange(seen, seen + len(counts.labelled))
+            indices = torch.arange(seen, seen + len(counts.labelled), device=logits.device)
         numbers = counts.numbers()
         self.rows.append(torch.cat([indices.to(numbers)[:, None], numbers], dim=1))
 
@@ -75,7 +75,7 @@ class ClipMetric(Metric):
         order, places = torch.sort(rows[:, 0].long(), stable=True)
         first = torch.ones_like(order, dtype=torch.bool)
         first[1:] = order[1:] != order[:-1]
-        return order[first], FrameCounts.from_numbers(rows[places[first], 1:])
+        return order[first], FrameCounts.from_numbers(rows[places[first], 1:]).checked()
 
 
 class MeanIoU(ClipMetric):

@@ -20,10 +20,19 @@ class EpochBar(RichProgressBar):
 
     def __init__(self) -> None:
         super().__init__(leave=False, console_kwargs={"quiet": not console.is_terminal})
+        self._values: dict[str, Any] = {}
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """Return the values beside the bar, less the logger's version."""
-        return {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+        """Return the values beside the bar, less the logger's version.
+
+        In training they are new as often as the loggers' (`trainer.log_every_n_steps`): reading them waits for the
+        device.
+        """
+        every = trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
+        if console.is_terminal and (not trainer.training or (trainer.fit_loop.batch_idx + 1) % every == 0):
+            self._values = super().get_metrics(trainer, pl_module)
+            self._values.pop("v_num", None)
+        return self._values
 
     def _get_train_description(self, current_epoch: int) -> str:
         return f"{epoch_of(current_epoch + 1, self.trainer.max_epochs):{len(self.validation_description)}}"
