@@ -102,7 +102,7 @@ sys.meta_path.insert(0, Finder())
 @pytest.fixture
 def published_vggish(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file of the published VGGish, which has been fetched: here of a small network, with random weights."""
-    from avs_lightning.models import SmallAudioEncoder, audio_encoders
+    from avs_lightning.methods.avs import SmallAudioEncoder, audio_encoders
 
     folder = tmp_path_factory.mktemp("torch")
     file = folder / "hub" / "checkpoints" / Path(audio_encoders.VGGISH_URL).name

@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from avs_lightning import AVS
-from avs_lightning.checkpoints import to_reference
 from avs_lightning.losses import avm_audio, avm_visual, mask_bce
-from avs_lightning.models import NetworkOutput, VGGish
-from avs_lightning.models.reference_names import reference_name
+from avs_lightning.methods.avs import VGGish
+from avs_lightning.methods.avs.reference_names import reference_name
+from avs_lightning.methods.avs.released import to_reference
+from avs_lightning.models import NetworkOutput
 
 CASES = {
     "pvt_tpavi_1234": ("pvt_v2_b5", (1, 2, 3, 4), 0),

@@ -13,7 +13,7 @@ import safetensors.torch
 import timm
 import torch
 
-from avs_lightning.models import VGGish
+from avs_lightning.methods.avs import VGGish
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -132,7 +132,7 @@ def published_weights(tmp_path_factory: pytest.TempPathFactory, after_import: Ca
     torch.save(VGGish().state_dict(), vggish)
     with vggish.open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    hook = after_import("avs_lightning.models.audio_encoders", f"module.VGGISH_SHA256 = {checksum!r}")
+    hook = after_import("avs_lightning.methods.avs.audio_encoders", f"module.VGGISH_SHA256 = {checksum!r}")
     (folder / "sitecustomize.py").write_text(hook)
     paths = {"HF_HOME": str(folder), "TORCH_HOME": str(folder / "torch"), "PYTHONPATH": str(folder)}
     return {**paths, "HF_HUB_OFFLINE": "1"}

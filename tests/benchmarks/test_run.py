@@ -10,7 +10,7 @@ from avs_lightning.benchmarks.quadratic_tpavi import QuadraticTPAVI
 from avs_lightning.cli import COMMANDS
 from avs_lightning.data import log_mel
 from avs_lightning.errors import UserError
-from avs_lightning.models import AVS, TPAVI
+from avs_lightning.methods.avs import AVS, TPAVI
 
 PLACE = Place("cpu", "float32", 1)
 

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 import torch
 
-from avs_lightning.checkpoints import to_reference
-from avs_lightning.models import AVS
+from avs_lightning.methods.avs import AVS
+from avs_lightning.methods.avs.released import to_reference
 
 PLAIN = ["trainer.accelerator=cpu"]
 

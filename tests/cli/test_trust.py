@@ -176,7 +176,7 @@ def test_cells_trust_what_the_sweep_was_composed_of(
     ("target", "allowed"),
     [
         ("avs_lightning.data.MS3DataModule", True),
-        ("avs_lightning.methods.AVSMethod", True),
+        ("avs_lightning.methods.avs.AVSMethod", True),
         ("torch.nn.Linear", True),
         ("torch.optim.SGD", True),
         ("pytorch_lightning.callbacks.EarlyStopping", True),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.avs import AVSMethod
 
 
 def tiny_method() -> AVSMethod:

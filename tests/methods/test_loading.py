@@ -7,12 +7,11 @@ import pytest
 import torch
 
 import avs_lightning
-from avs_lightning.checkpoints import to_reference
 from avs_lightning.data import collate_clips
 from avs_lightning.errors import UserError
-from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.avs import AVS, AVSMethod
+from avs_lightning.methods.avs.released import to_reference
 from avs_lightning.methods.loading import load_entries, load_method, read_checkpoint, start_from, without_weights
-from avs_lightning.models import AVS
 
 SMALL = {"name": "small", "weights": "none", "frozen": False}
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from avs_lightning.errors import UserError
-from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.methods.loading import load_method, start_from
 from avs_lightning.methods.published import KEY, entries_hash, leave_out, whole_entries
 
@@ -81,7 +81,7 @@ def test_without_the_published_file_the_cure_is_named(
     published_vggish: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = save(build(), tmp_path / "a.ckpt")
-    monkeypatch.setattr("avs_lightning.models.audio_encoders.VGGISH_URL", "http://127.0.0.1:9/vggish.pth")
+    monkeypatch.setattr("avs_lightning.methods.avs.audio_encoders.VGGISH_URL", "http://127.0.0.1:9/vggish.pth")
     published_vggish.unlink()
     with pytest.raises(UserError, match=r"a\.ckpt.*vggish\.pth.*put it at"):
         load_method(file)

@@ -7,9 +7,9 @@ import torch
 from timm.layers import DropPath
 
 from avs_lightning.errors import UserError
+from avs_lightning.methods.avs.reference_names import reference_name
 from avs_lightning.models import encoders
 from avs_lightning.models.encoders import VisualEncoder
-from avs_lightning.models.reference_names import reference_name
 
 NAMES = (
     "resnet18",

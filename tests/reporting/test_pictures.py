@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from avs_lightning.data import ClipBatch, example_batch
-from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.reporting.pictures import GAP, MARGIN, TILE, as_rgb, draw_clip, overlay, predict
 
 

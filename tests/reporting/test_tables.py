@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.reporting.tables import network_table, scores_table
 
 

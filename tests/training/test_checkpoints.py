@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.avs import AVSMethod
 
 FIRST, LIMITED = ["probes=null", "callbacks.clips.count=0"], {
     "workers": ["data.workers=2"],

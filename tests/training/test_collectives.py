@@ -49,7 +49,7 @@ for name in NAMES:
 FAILING = """
 import os
 if os.environ.get("LOCAL_RANK") == "1":
-    from avs_lightning.methods import AVSMethod
+    from avs_lightning.methods.avs import AVSMethod
     def failing(self, batch, index):
         raise RuntimeError("this process alone has failed")
     AVSMethod.training_step = failing

@@ -10,7 +10,7 @@ import torch
 
 from avs_lightning.data import ClipBatch
 from avs_lightning.errors import UserError
-from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.models import NetworkOutput
 from avs_lightning.training.precision import ON_CPU, check_precision
 

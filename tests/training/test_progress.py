@@ -87,7 +87,7 @@ def test_damaged_files_say_nothing(tmp_path: Path, content: str) -> None:
 
 SEE = """
 from pathlib import Path
-from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.training.progress import RunProgress
 whole = RunProgress._write
 def seen(self, *args, **kwargs):

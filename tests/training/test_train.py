@@ -10,7 +10,7 @@ from avs_lightning.training.run_folder import RunFolder
 
 STOP_AT_STEP = """
 import os, signal
-from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.avs import AVSMethod
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
 whole = AVSMethod.{hook}
 def stopped(self, batch, index, *more):

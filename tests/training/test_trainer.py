@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.training.checkpoints import LastCheckpoint
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.sync_batch_norm import BatchNormSync

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from avs_lightning.models.tpavi import TPAVI
+from avs_lightning.methods.avs.tpavi import TPAVI
 
 
 class QuadraticTPAVI(TPAVI):

@@ -8,7 +8,7 @@ import torch
 
 from avs_lightning.benchmarks.measuring import Comparison, Place, Variant, Work
 from avs_lightning.benchmarks.quadratic_tpavi import QuadraticTPAVI
-from avs_lightning.models import TPAVI
+from avs_lightning.methods.avs import TPAVI
 
 CHANNELS, FRAMES = 256, 5
 

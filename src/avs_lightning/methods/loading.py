@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from avs_lightning.checkpoints import ReferenceCheckpoint, describe_reference
 from avs_lightning.errors import UserError
 from avs_lightning.methods.avs import AVSMethod
+from avs_lightning.methods.avs.released import ReferenceCheckpoint, describe_reference
 from avs_lightning.methods.base import SegmentationMethod
 from avs_lightning.methods.published import KEY
 from avs_lightning.models.weights import what_is_wrong

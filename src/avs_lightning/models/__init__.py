@@ -1,9 +1,5 @@
-"""Networks: encoders, neck, TPAVI, decoders, and what is assembled from them."""
+"""Parts of networks that methods share: encoders, neck, decoders, and what every network returns."""
 
-from avs_lightning.models.audio_encoders import SmallAudioEncoder, build_audio_encoder
-from avs_lightning.models.avs import AVS
 from avs_lightning.models.output import NetworkOutput
-from avs_lightning.models.tpavi import TPAVI
-from avs_lightning.models.vggish import VGGish
 
-__all__ = ["AVS", "TPAVI", "NetworkOutput", "SmallAudioEncoder", "VGGish", "build_audio_encoder"]
+__all__ = ["NetworkOutput"]

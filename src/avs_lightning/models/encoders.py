@@ -14,8 +14,7 @@ from timm.layers import DropPath
 from torch import Tensor, nn
 
 from avs_lightning.errors import UserError, near_matches
-from avs_lightning.models.reference_names import load_reference
-from avs_lightning.models.weights import load_state_dict
+from avs_lightning.models.weights import load_renamed, load_state_dict
 
 STRIDES = (4, 8, 16, 32)
 # The reference starts from torchvision's first weights; timm's default ones were trained otherwise.
@@ -139,7 +138,7 @@ def load_backbone(backbone: nn.Module, name: str, path: str | Path, image_size: 
         names = (entry, re.sub(r"^(\w+)\.(\d+)\.", r"\1_\2.", entry), f"model.{entry}")
         return next((n for n in names if n in own), entry)
 
-    load_reference(backbone, {flat(n): v for n, v in entries.items()}, f"{name} ({path})", unused=unused.__contains__)
+    load_renamed(backbone, {flat(n): v for n, v in entries.items()}, f"{name} ({path})", unused=unused.__contains__)
 
 
 def _options(name: str, image_size: int) -> dict[str, Any]:

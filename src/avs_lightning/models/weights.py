@@ -7,7 +7,7 @@ import http.client
 import os
 import pickle
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,12 +15,13 @@ import safetensors.torch
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from torch import Tensor
+from torch import Tensor, nn
 
 from avs_lightning.errors import UserError
 
 CHUNK = 1 << 20
 WRAPPERS = ("state_dict", "model")
+SHOWN = 20
 
 
 def load_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -130,3 +131,55 @@ def _cure(path: Path) -> str:
         f"get the file by other means and put it at {path}; a new training can also name where it is (weights=FILE) "
         "or start from random weights (weights=none)"
     )
+
+
+def rename_to_ours(
+    state_dict: Mapping[str, Tensor],
+    own: Mapping[str, Tensor],
+    rename: Callable[[str], str],
+    what: str,
+    unused: Callable[[str], bool] = lambda name: False,
+) -> dict[str, Tensor]:
+    """Select from a foreign state dict the entries of `own`, under the names of `own`.
+
+    Counts of batches, which old files do not hold, are taken from `own`.
+
+    Args:
+        state_dict: the foreign entries, wrapped or not, with `module.` or not.
+        own: the entries wanted, by our names.
+        rename: our name -> the foreign name.
+        what: the network, for the error.
+        unused: foreign names that may be there and are left out.
+
+    Raises:
+        UserError: entries are missing, unexpected or of another shape: lists them.
+    """
+    foreign = tensors_of(state_dict)
+    names = {rename(name): name for name in own}
+    missing = [f"missing {n}" for n in names if n not in foreign and not n.endswith("num_batches_tracked")]
+    unexpected = [f"unexpected {n}" for n in foreign if n not in names and not unused(n)]
+    misshapen = [
+        f"{n} is {list(foreign[n].shape)}, expected {list(own[name].shape)}"
+        for n, name in names.items()
+        if n in foreign and foreign[n].shape != own[name].shape
+    ]
+    refuse(what, missing + unexpected + misshapen)
+    return {name: foreign.get(theirs, own[name]) for theirs, name in names.items()}
+
+
+def load_renamed(
+    module: nn.Module,
+    state_dict: Mapping[str, Tensor],
+    what: str,
+    rename: Callable[[str], str] = str,
+    **options: Callable,
+) -> None:
+    """Load a foreign state dict; arguments and errors are those of `rename_to_ours`."""
+    module.load_state_dict(rename_to_ours(state_dict, module.state_dict(), rename, what, **options))
+
+
+def refuse(what: str, wrong: Iterable[str]) -> None:
+    """Raise a `UserError` that lists what is wrong with a state dict, if anything is."""
+    if wrong := list(wrong):
+        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise UserError(f"the state dict does not fit {what}: {'; '.join(wrong[:SHOWN])}{more}")

@@ -14,8 +14,8 @@ from avs_lightning.data.fingerprint import data_identity
 from avs_lightning.data.probes import Probe, ProbedDataset, chosen_probes
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
+from avs_lightning.methods.avs import AVS
 from avs_lightning.methods.loading import is_released, read_checkpoint, rebuild
-from avs_lightning.models import AVS
 from avs_lightning.reporting.console import console, is_first_process, say
 from avs_lightning.reporting.tables import network_table, scores_table
 from avs_lightning.reporting.verdict import verdict

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from avs_lightning import AVS
-from avs_lightning.checkpoints import describe_reference, to_reference
 from avs_lightning.errors import UserError
-from avs_lightning.models import VGGish
+from avs_lightning.methods.avs import VGGish
+from avs_lightning.methods.avs.released import describe_reference, to_reference
 
 ENCODERS = ("resnet50", "pvt_v2_b5")
 

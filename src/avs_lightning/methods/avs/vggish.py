@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from avs_lightning.models.reference_names import load_reference
+from avs_lightning.models.weights import load_renamed
 
 
 class VGGish(nn.Module):
@@ -38,7 +38,7 @@ class VGGish(nn.Module):
             UserError: entries are missing, unexpected or of another shape: lists them.
         """
         model = cls()
-        load_reference(model, state_dict, "VGGish")
+        load_renamed(model, state_dict, "VGGish")
         return model.eval()
 
     def forward(self, log_mel: Tensor) -> Tensor:

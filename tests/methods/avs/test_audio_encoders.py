@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from avs_lightning.errors import UserError
-from avs_lightning.models import SmallAudioEncoder, VGGish, audio_encoders, build_audio_encoder
+from avs_lightning.methods.avs import SmallAudioEncoder, VGGish, audio_encoders, build_audio_encoder
 
 
 def test_small_encoder_is_small_and_keeps_leading_axes():

@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from avs_lightning.errors import UserError
-from avs_lightning.models.avs import AVS, STAGES
-from avs_lightning.models.reference_names import reference_name
-from avs_lightning.models.vggish import VGGish
+from avs_lightning.methods.avs.network import AVS, STAGES
+from avs_lightning.methods.avs.reference_names import reference_name
+from avs_lightning.methods.avs.vggish import VGGish
 from avs_lightning.models.weights import tensors_of
 
 ENCODER_OF_PREFIX = {"resnet.": "resnet50", "encoder_backbone.": "pvt_v2_b5"}

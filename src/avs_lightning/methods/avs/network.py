@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avs_lightning.errors import UserError
+from avs_lightning.methods.avs.reference_names import UNUSED_TWIN, reference_name
+from avs_lightning.methods.avs.tpavi import TPAVI
 from avs_lightning.models.decoders import build_decoder
 from avs_lightning.models.encoders import VisualEncoder
 from avs_lightning.models.neck import Neck
 from avs_lightning.models.output import NetworkOutput
-from avs_lightning.models.reference_names import UNUSED_TWIN, load_reference, reference_name
-from avs_lightning.models.tpavi import TPAVI
-from avs_lightning.models.weights import tensors_of
+from avs_lightning.models.weights import load_renamed, tensors_of
 
 STAGES = (1, 2, 3, 4)
 
@@ -122,7 +122,7 @@ class AVS(nn.Module):
             warnings.warn(
                 f"the checkpoint's TPAVI modules at stages {unread} were not asked for: left out", stacklevel=2
             )
-        load_reference(
+        load_renamed(
             net,
             state_dict,
             f"AVS with {encoder} and TPAVI at stages {list(net.stages)}",

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from avs_lightning.errors import UserError, near_matches
-from avs_lightning.models.reference_names import load_reference
-from avs_lightning.models.vggish import VGGish
-from avs_lightning.models.weights import fetch, load_state_dict
+from avs_lightning.methods.avs.vggish import VGGish
+from avs_lightning.models.weights import fetch, load_renamed, load_state_dict
 
 VGGISH_URL = "https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth"
 VGGISH_SHA256 = "10086976"
@@ -79,5 +78,5 @@ def build_audio_encoder(name: str = "vggish", weights: str = "none", frozen: boo
             fetch(VGGISH_URL, Path(torch.hub.get_dir()) / "checkpoints" / Path(VGGISH_URL).name, VGGISH_SHA256)
         )
     if weights != "none":
-        load_reference(encoder, load_state_dict(weights), f"the audio encoder {name} ({weights})")
+        load_renamed(encoder, load_state_dict(weights), f"the audio encoder {name} ({weights})")
     return encoder.requires_grad_(not frozen)

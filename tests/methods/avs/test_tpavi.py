@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from avs_lightning.benchmarks.quadratic_tpavi import QuadraticTPAVI
 from avs_lightning.errors import UserError
-from avs_lightning.models import TPAVI
+from avs_lightning.methods.avs import TPAVI
 
 B, C, T, H, W, A = 2, 12, 3, 4, 5, 7
 

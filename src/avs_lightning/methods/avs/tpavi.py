@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avs_lightning.errors import UserError, near_matches
-from avs_lightning.models.thin_update import ThinRead, ThinUpdateNorm
+from avs_lightning.methods.avs.thin_update import ThinRead, ThinUpdateNorm
 
 SCOPES = ("clip", "frame")
 

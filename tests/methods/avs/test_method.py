@@ -13,7 +13,7 @@ from avs_lightning.data import ClipBatch, example_batch
 from avs_lightning.data.clip import map_tensors
 from avs_lightning.errors import UserError
 from avs_lightning.losses import avm_audio, avm_cosine, avm_visual
-from avs_lightning.methods import AVSMethod
+from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.training.sync_batch_norm import BatchNormSync
 
 

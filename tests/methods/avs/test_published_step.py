@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from avs_lightning.cli.hydra_app import CONFIG_MODULE, set_up_hydra
 from avs_lightning.cli.sweep import compose
 from avs_lightning.data import ClipBatch, example_batch
+from avs_lightning.methods.avs.tpavi import TPAVI
 from avs_lightning.models import NetworkOutput
-from avs_lightning.models.tpavi import TPAVI
 
 CLIPS, FRAMES, SIZE = 2, 5, 64
 LEARNING_RATE, BETAS, EPSILON, MOMENTUM = 1e-4, (0.9, 0.999), 1e-8, 0.1

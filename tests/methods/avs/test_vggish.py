@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional as F
 
 from avs_lightning.errors import UserError
-from avs_lightning.models import VGGish
+from avs_lightning.methods.avs import VGGish
 
 
 @pytest.fixture(scope="module")

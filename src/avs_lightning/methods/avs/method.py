@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from avs_lightning.data import ClipBatch
 from avs_lightning.errors import UserError
 from avs_lightning.losses import avm_audio, avm_cosine, avm_visual, mask_bce
+from avs_lightning.methods.avs import AVS, build_audio_encoder
 from avs_lightning.methods.base import SegmentationMethod
 from avs_lightning.methods.published import entries_hash
-from avs_lightning.models import AVS, NetworkOutput, build_audio_encoder
+from avs_lightning.models import NetworkOutput
 
 AVM_LOSSES = ("audio", "visual", "cosine")
 
