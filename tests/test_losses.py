@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from avs_lightning.errors import UserError
-from avs_lightning.losses import avm_audio, avm_cosine, avm_visual, mask_bce
+from avs_lightning.losses import mask_bce
+from avs_lightning.methods.avs.losses import avm_audio, avm_cosine, avm_visual
 from avs_lightning.models import NetworkOutput
 
 SIZES = (16, 8, 4, 2)
@@ -267,7 +268,7 @@ def test_stages_without_audio_are_named(loss):
 @pytest.mark.parametrize("loss", [avm_audio, avm_visual])
 def test_unknown_distance(loss):
     with pytest.raises(
-        UserError, match=r"unknown distance 'euclid'; did you mean euclidean\? \(allowed: kl, euclidean\)"
+        UserError, match=r"avm_distance=euclid is unknown; did you mean euclidean\? \(allowed: kl, euclidean\)"
     ):
         loss(some_output(), distance="euclid")
 

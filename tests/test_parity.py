@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from avs_lightning import AVS
-from avs_lightning.losses import avm_audio, avm_visual, mask_bce
+from avs_lightning.losses import mask_bce
 from avs_lightning.methods.avs import VGGish
+from avs_lightning.methods.avs.losses import avm_audio, avm_visual
 from avs_lightning.methods.avs.reference_names import reference_name
 from avs_lightning.methods.avs.released import to_reference
 from avs_lightning.models import NetworkOutput

@@ -64,7 +64,7 @@ def test_the_command_works_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
     assert python("-m", "avs_lightning.cli", "--version").startswith("avs-lightning ")
     assert python(str(target / "bin" / "avs"), "--version").startswith("avs-lightning ")
     assert "run_name" in python("-m", "avs_lightning.cli", "train", "--cfg", "job")
-    demo = python("-m", "avs_lightning.cli", "train", "+synthetic=small", "--cfg", "job")
+    demo = python("-m", "avs_lightning.cli", "train", "experiment=small", "--cfg", "job")
     assert "_target_: avs_lightning.data.MS3DataModule" in demo
     assert "image_size: 64" in demo
     assert not list(elsewhere.iterdir())

@@ -2,6 +2,9 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class UserError(Exception):
@@ -19,3 +22,20 @@ def near_matches(name: str, allowed: Iterable[str], most: int = 5) -> str:
     """Return "; did you mean a, b?" for the entries of `allowed` that look like `name`, or nothing."""
     close = difflib.get_close_matches(name, list(allowed), n=most, cutoff=0.5)
     return f"; did you mean {', '.join(close)}?" if close else ""
+
+
+def choose(value: T, allowed: Iterable[T], key: str) -> T:
+    """Return a value that is one of those allowed.
+
+    Args:
+        value: of a setting.
+        allowed: in the order in which they are listed.
+        key: of the setting.
+
+    Raises:
+        UserError: it is none of them; lists them, near matches first.
+    """
+    if value not in (names := list(allowed)):
+        near = near_matches(str(value), map(str, names))
+        raise UserError(f"{key}={value} is unknown{near} (allowed: {', '.join(map(str, names))})")
+    return value

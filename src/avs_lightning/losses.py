@@ -1,4 +1,4 @@
-"""The losses of AVS (Zhou et al., ECCV 2022), from logits.
+"""What losses of masks share, from logits.
 
 **Several processes.** Each loss collects its few numbers a frame from all processes (`gather_rows`) before it reduces
 them, so every process holds the loss of the global batch. The gathering's backward pass sums over the W processes and
@@ -12,21 +12,11 @@ length the host would wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
-
 import torch
 import torch.distributed as dist
 import torch.distributed.nn.functional
 from torch import Tensor
 from torch.nn import functional as F
-
-from avs_lightning.errors import UserError, near_matches
-
-if TYPE_CHECKING:
-    from avs_lightning.models.output import NetworkOutput
-
-Distance = Literal["kl", "euclidean"]
 
 
 def gather_rows(rows: Tensor) -> Tensor:
@@ -48,164 +38,24 @@ def mask_bce(logits: Tensor, masks: Tensor, labelled: Tensor | None = None) -> T
         masks: [B, T, 1, H, W], 1 where the pixel sounds.
         labelled: [B, T], the frames that carry a mask; None for all.
     """
-    logits = _full(logits)
+    logits = full_precision(logits)
     pixels = F.binary_cross_entropy_with_logits(logits, masks.to(logits), reduction="none")
-    frames, kept = _gathered(pixels.mean(dim=(2, 3, 4)).flatten(), logits, labelled)
-    return _mean(frames, kept)
+    frames, kept = gather_frames(pixels.mean(dim=(2, 3, 4)).flatten(), logits, labelled)
+    return mean_rows(frames, kept)
 
 
-def avm_audio(
-    out: NetworkOutput,
-    stages: Sequence[int] = (1, 2, 3, 4),
-    distance: Distance = "kl",
-    labelled: Tensor | None = None,
-    normalize: bool = False,
-) -> Tensor:
-    """Return AVM-AV, the paper's L_AVM: what is masked should look like what is heard (its eq. 4).
-
-    Args:
-        out: a network's output; its audio vectors of the chosen stages are needed.
-        stages: from 1 to 4; the loss is the mean over them.
-        distance: "kl" for KL(softmax(audio) || softmax(visual)), summed over frames and channels, so that it grows with
-            the batch as in the released code; "euclidean" for the mean pairwise distance.
-        labelled: [B, T], the frames to count; None for all.
-        normalize: L2-normalise audio and masked visual vectors first. The released MS3 recipe does not, though its loss
-            function would by default: on raw vectors the loss is tens to hundreds of times larger.
-
-    Raises:
-        UserError: for an unknown distance, and for a stage without audio vectors.
-    """
-
-    def of_stage(audio: Tensor, visual: Tensor, kept: Tensor) -> Tensor:
-        return _distance(audio, visual, distance, kept)
-
-    return _mean_over_stages(out, stages, labelled, _soft_masked, normalize, of_stage)
-
-
-def avm_visual(
-    out: NetworkOutput,
-    stages: Sequence[int] = (1, 2, 3, 4),
-    distance: Distance = "kl",
-    labelled: Tensor | None = None,
-    normalize: bool = False,
-) -> Tensor:
-    """Return AVM-VV: what is masked should look alike in the two frames that sound most alike.
-
-    Each frame is compared with the other frame of the (global) batch whose audio vector is nearest; a lone frame has no
-    other and costs nothing. Arguments and errors are those of `avm_audio`.
-
-    The released code keeps a frame from being its own neighbour by adding 10 to its distance from itself. Raw vectors
-    are often farther apart than 10: there it then is its own neighbour after all, and costs nothing. Here it never is.
-    """
-
-    def of_stage(audio: Tensor, visual: Tensor, kept: Tensor) -> Tensor:
-        apart = torch.cdist(audio.detach(), audio.detach(), compute_mode="donot_use_mm_for_euclid_dist")
-        nearest = apart.fill_diagonal_(torch.inf).masked_fill_(~kept, torch.inf).argmin(dim=-1)
-        return _distance(visual[nearest], visual, distance, kept & (kept.sum() > 1))
-
-    return _mean_over_stages(out, stages, labelled, _soft_masked, normalize, of_stage)
-
-
-def avm_cosine(out: NetworkOutput, stages: Sequence[int] = (1, 2, 3, 4), labelled: Tensor | None = None) -> Tensor:
-    """Return the released S4 code's variant of AVM-AV: -ln(relu(cosine) + 1e-6) with a mask cut at 0.5.
-
-    The cut mask carries no gradient: only features and audio vectors learn from it. Arguments and errors are those of
-    `avm_audio`.
-    """
-
-    def of_stage(audio: Tensor, visual: Tensor, kept: Tensor) -> Tensor:
-        return _mean(-((audio * visual).sum(dim=-1).relu() + 1e-6).log(), kept)
-
-    return _mean_over_stages(out, stages, labelled, _hard_masked, True, of_stage)
-
-
-def _mean_over_stages(
-    out: NetworkOutput,
-    stages: Sequence[int],
-    labelled: Tensor | None,
-    masked: Callable[[Tensor, Tensor], Tensor],
-    normalize: bool,
-    of_stage: Callable[[Tensor, Tensor, Tensor], Tensor],
-) -> Tensor:
-    """Average over stages a loss of audio and masked features, both [rows, C], and of which rows are kept, [rows]."""
-    losses = []
-    for stage in _checked(out, stages):
-        audio = out.audio[stage - 1]
-        assert audio is not None
-        visual = masked(_full(out.features[stage - 1].flatten(0, 1)), _full(out.logits))
-        pairs = torch.stack([_full(audio.flatten(0, 1)), visual], dim=1)
-        rows, kept = _gathered(F.normalize(pairs, dim=-1) if normalize else pairs, out.logits, labelled)
-        losses.append(of_stage(rows[:, 0], rows[:, 1], kept))
-    return torch.stack(losses).mean()
-
-
-def _soft_masked(features: Tensor, logits: Tensor) -> Tensor:
-    """Average features [rows, C, h, w] times the sigmoid of the pooled logits [B, T, 1, H, W]."""
-    weights = _pool_like(features, logits).sigmoid()
-    return (features * weights).mean(dim=(2, 3))
-
-
-def _hard_masked(features: Tensor, logits: Tensor) -> Tensor:
-    """Average features over the pixels whose pooled sigmoid exceeds 0.5."""
-    mask = (_pool_like(features, logits.sigmoid()) > 0.5).to(features)
-    return (features * mask).sum(dim=(2, 3)) / (mask.sum(dim=(2, 3)) + 1e-6)
-
-
-def _pool_like(features: Tensor, maps: Tensor) -> Tensor:
-    """Average-pool maps [B, T, 1, H, W] to the size of features [B*T, C, h, w]."""
-    height, width = features.shape[-2:]
-    return F.adaptive_avg_pool2d(maps.flatten(0, 1), (height, width))
-
-
-def _distance(target: Tensor, estimate: Tensor, distance: str, kept: Tensor) -> Tensor:
-    if distance == "kl":
-        return _kl(target, estimate).where(kept, 0).sum()
-    if distance == "euclidean":
-        return _mean(F.pairwise_distance(target, estimate, eps=1e-6), kept)
-    raise UserError(
-        f"unknown distance {distance!r}{near_matches(str(distance), ('kl', 'euclidean'))} (allowed: kl, euclidean)"
-    )
-
-
-def _kl(target: Tensor, estimate: Tensor) -> Tensor:
-    """Return KL(softmax(target) || softmax(estimate)) of each row.
-
-    With p = softmax(target) and d = target - estimate this is sum(p d) + ln(sum(p exp(-d))), also for d less its mean.
-    Where the vectors are nearly equal, as unit vectors are, the difference of two logarithms would lose all digits but
-    a few; where they are far apart, exp would overflow.
-    """
-    log_p, d = target.log_softmax(dim=-1), target - estimate
-    p, d = log_p.exp(), d - d.mean(dim=-1, keepdim=True)
-    near = d.detach().abs().amax(dim=-1, keepdim=True) < 1
-    of_near = (p * torch.expm1(-d.where(near, 0))).sum(dim=-1).log1p()
-    return (p * d).sum(dim=-1) + of_near.where(near[..., 0], (log_p - d).logsumexp(dim=-1))
-
-
-def _checked(out: NetworkOutput, stages: Sequence[int]) -> Sequence[int]:
-    heard = [i for i, audio in enumerate(out.audio, start=1) if audio is not None]
-    if missing := [stage for stage in stages if stage not in heard]:
-        have = f"stages with audio: {', '.join(map(str, heard))}" if heard else "no stage of this network has any"
-        raise UserError(
-            f"the audio-visual matching loss needs audio vectors at stage {', '.join(map(str, missing))} ({have}): "
-            "choose among those, or fuse audio at the stages of the loss (fusion.stages)"
-        )
-    if not stages:
-        raise UserError("the audio-visual matching loss needs at least one stage, from 1 to 4; got none")
-    return stages
-
-
-def _full(values: Tensor) -> Tensor:
+def full_precision(values: Tensor) -> Tensor:
     """Return single precision for half; double stays."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def _gathered(rows: Tensor, logits: Tensor, labelled: Tensor | None) -> tuple[Tensor, Tensor]:
+def gather_frames(rows: Tensor, logits: Tensor, labelled: Tensor | None) -> tuple[Tensor, Tensor]:
     """Gather rows, one a frame, and which of them are labelled, from all processes."""
     if labelled is None:
         labelled = torch.ones(logits.shape[:2], dtype=torch.bool, device=logits.device)
     return gather_rows(rows), gather_rows(labelled.flatten().byte()).bool()
 
 
-def _mean(rows: Tensor, kept: Tensor) -> Tensor:
+def mean_rows(rows: Tensor, kept: Tensor) -> Tensor:
     """Return the mean of the kept rows, and where there is none a zero that keeps the graph."""
     return rows.where(kept, 0).sum() / kept.sum().clamp(min=1)

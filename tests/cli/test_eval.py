@@ -177,12 +177,13 @@ def test_starting_from_a_released_checkpoint(avs: Callable, tiny: list[str], rel
 
 def test_a_checkpoint_of_another_architecture(avs: Callable, tiny: list[str], tiny_run: Path, tmp_path: Path) -> None:
     content = torch.load(tiny_run / "checkpoints" / "best.ckpt", weights_only=True)
-    content["hyper_parameters"]["network"]["channels"] = 32
+    content["hyper_parameters"]["decoder"]["channels"] = 32
     file = tmp_path / "other.ckpt"
     torch.save(content, file)
     ended = avs("eval", f"checkpoint={file}", *PLAIN, f"paths.output_dir={tmp_path}/eval")
     assert ended.code == 1
-    assert f"{file} is a checkpoint of another architecture" in ended.err
+    assert str(file) in ended.err
+    assert "checkpoint of another architecture" in ended.err
     assert "expected [32, " in ended.err
     start = ["init=single_source", f"init.checkpoint={file}", "fusion=none", "decoder.channels=8"]
     torch.save({"hyper_parameters": {}, "state_dict": {"elsewhere": torch.zeros(1)}}, file)

@@ -190,7 +190,7 @@ def test_checkpoints_are_evaluated_as_cells(avs: Callable, copied, scores_in: Ca
         (["--cfg", "job"], "--cfg with -m: a sweep has a configuration for each cell"),
         (["hydra/sweeper=optuna"], "there is no hydra/sweeper=optuna here"),
         (["paths.output_dir=X"], "paths.runs_dir=FOLDER"),
-        (["method.optimizer.lr=0.1,-1"], "method.optimizer.lr=-1"),
+        (["optimizer.lr=0.1,-1"], "optimizer.lr=-1"),
         (["resume=somewhere"], "a sweep goes on by the command that began it"),
         (["study=../elsewhere"], "study=../elsewhere: the name is a folder's"),
         (["launcher.other_code=mix"], "launcher.other_code=mix: expected one of refuse, keep, retrain"),

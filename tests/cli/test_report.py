@@ -70,15 +70,15 @@ def test_several_in_one_page(avs: Callable, tiny_run: Path, study: Path, tmp_pat
     for number, rate in enumerate((0.1, 0.2)):
         shutil.copytree(tiny_run, tmp_path / "mine" / f"run{number}")
         config = OmegaConf.load(tmp_path / "mine" / f"run{number}" / "config.yaml")
-        config.method.optimizer.lr = rate
+        config.optimizer.lr = rate
         OmegaConf.save(config, tmp_path / "mine" / f"run{number}" / "config.yaml")
     ended = avs("report", "sweep-1", "mine", str(tiny_run))
     assert ended.code == 0, ended.err
     page = Path("report.html").read_text()
     data = data_in(page)
     assert len(data["runs"]) == 4
-    assert data["axes"][-1] == "method.optimizer.lr"
-    assert {cell["parameters"].get("method.optimizer.lr") for cell in data["cells"]} == {None, "0.1", "0.2", "0.01"}
+    assert data["axes"][-1] == "optimizer.lr"
+    assert {cell["parameters"].get("optimizer.lr") for cell in data["cells"]} == {None, "0.1", "0.2", "0.01"}
     assert all(len(cell["runs"]) == 1 for cell in data["cells"])
     assert "A sweep" in page
     assert avs("report", "mine", "sweep-1", "sweep-1", str(tmp_path / "mine" / "run0")).code == 0

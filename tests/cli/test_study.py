@@ -15,7 +15,7 @@ MINE = {
     "base": ["data=ms3", "init=scratch", "encoder=test_resnet", "encoder.weights=none", "audio_encoder=small"],
     "axes": {"fusion": {"none": "fusion=none", "four": "fusion=stage4"}},
     "seeds": [1],
-    "data": {"real": {}, "synthetic": {"base": ["+synthetic=small"]}},
+    "data": {"real": {}, "synthetic": {"base": ["experiment=small"]}},
     "table": {"rows": ["fusion"], "columns": [], "protocol": "frame"},
 }
 SHORT = ["trainer.max_epochs=1"]

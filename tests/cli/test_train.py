@@ -21,7 +21,8 @@ PROTOCOLS = ("reference", "frame", "dataset")
 def test_what_a_run_leaves_behind(tiny_run: Path) -> None:
     config = yaml.safe_load((tiny_run / "config.yaml").read_text())
     assert config["paths"]["output_dir"] == str(tiny_run)
-    assert config["method"]["network"]["encoder"] == "test_resnet"  # resolved
+    assert config["encoder"]["name"] == "test_resnet"
+    assert config["label"] == "test_resnet_stages1234"  # resolved
     environment = json.loads((tiny_run / "environment.json").read_text())
     assert environment["code"]["version"]
     assert len(environment["code"]["sources"]) == 12
@@ -34,9 +35,9 @@ def test_what_a_run_leaves_behind(tiny_run: Path) -> None:
 @pytest.mark.parametrize("name", ["best", "last"])
 def test_checkpoints_hold_plain_values_only(tiny_run: Path, name: str) -> None:
     content = torch.load(tiny_run / "checkpoints" / f"{name}.ckpt", weights_only=True)
-    assert content["avs_method"] == "AVSMethod"
+    assert content["avs_method"] == "avs_lightning.methods.avs.method.AVSMethod"
     assert content["avs_datamodule"] == "avs_lightning.data.avsbench_ms3.MS3DataModule"
-    assert content["hyper_parameters"]["network"]["encoder"] == "test_resnet"
+    assert content["hyper_parameters"]["encoder"]["name"] == "test_resnet"
 
 
 def test_scores_of_five_sounds_by_three_protocols(tiny_run: Path) -> None:
@@ -219,7 +220,7 @@ def test_pictures_of_fixed_clips(avs: Callable, tiny: list[str], tmp_path: Path)
         ["fusion.visual=true", "method.loss.project=true", "fusion.stages=[2]"],
         ["trainer.precision=bf16-mixed"],
         ["trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=0.5"],
-        ["method.optimizer.name=adamw", "method.optimizer.scheduler=cosine", "method.optimizer.warmup_steps=2"],
+        ["optimizer=adamw", "+optimizer.betas=[0.8,0.9]", "schedule.name=cosine", "schedule.warmup_steps=2"],
         ["decoder=fpn"],
         ["encoder=test_convnext", "fusion=stage4"],
     ],
@@ -243,7 +244,7 @@ def test_gradients_are_accumulated(avs: Callable, tiny: list[str], tmp_path: Pat
 
 
 def test_the_schedule_is_over_the_whole_run(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
-    schedule = ["method.optimizer.scheduler=linear", "method.optimizer.warmup_steps=2", "method.optimizer.lr=1e-3"]
+    schedule = ["schedule.name=linear", "schedule.warmup_steps=2", "optimizer.lr=1e-3"]
     assert avs("train", *tiny, *schedule, "test=false", f"paths.output_dir={tmp_path}/run").code == 0
     with (tmp_path / "run" / "metrics.csv").open() as file:
         rates = [float(row["lr-Adam"]) for row in csv.DictReader(file) if row["lr-Adam"]]

@@ -10,7 +10,8 @@ import pytest
 import torch
 import yaml
 
-from avs_lightning.cli.trust import is_building_block, named_in
+from avs_lightning.cli.overrides import named_in
+from avs_lightning.targets import is_building_block
 
 OWN = """
 import pathlib
@@ -63,7 +64,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any], Path], Any]] = {
     "data": lambda c, trace: c.update(data={**c["data"], **touching(trace)}),
     "below data": lambda c, trace: c["data"].update(limit=touching(trace)),
     "method": lambda c, trace: c.update(method={**c["method"], "_target_": "foreign_code.Trace"}),
-    "below method": lambda c, trace: c["method"]["optimizer"].update(lr=touching(trace)),
+    "below method": lambda c, trace: c["method"]["loss"].update(avm=touching(trace)),
     "callbacks": lambda c, trace: c["callbacks"].update(early=touching(trace)),
     "logger": lambda c, trace: c["logger"].update(wandb=touching(trace)),
     "through an imported module": lambda c, trace: c["data"].update(

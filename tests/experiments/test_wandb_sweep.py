@@ -14,7 +14,7 @@ from wandb.wandb_agent import Agent
 
 SWEEP = Path(__file__).parents[2] / "experiments" / "wandb_sweep" / "sweep.yaml"
 ARGUMENTS = "${args_no_hyphens}"
-CHOSEN = {"fusion": "stage4", "method.optimizer.lr": 0.003}
+CHOSEN = {"fusion": "stage4", "optimizer.lr": 0.003}
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_it_has_the_form_of_a_sweep(sweep: dict[str, Any]) -> None:
     assert sweep["method"] in ("bayes", "grid", "random")
     assert sweep["metric"] == {"name": "val/miou_frame", "goal": "maximize"}
     assert set(sweep["parameters"]) == set(CHOSEN)
-    rates = sweep["parameters"]["method.optimizer.lr"]
+    rates = sweep["parameters"]["optimizer.lr"]
     assert rates["distribution"] == "log_uniform_values"
     assert isinstance(rates["min"], float)  # YAML reads 1e-5 as text
     assert 0 < rates["min"] < rates["max"]
@@ -71,8 +71,8 @@ def test_what_the_agent_starts_is_the_agents_run(
     (folder,) = (tmp_path / "runs").glob("*/*")
     assert (folder / "wandb_id.txt").read_text() == "chosen01"
     trained = OmegaConf.load(folder / "config.yaml")
-    assert trained.method.network.stages == [4]
-    assert trained.method.optimizer.lr == 0.003
+    assert trained.fusion.stages == [4]
+    assert trained.optimizer.lr == 0.003
     (run,) = (tmp_path / "wandb").glob("offline-run-*-chosen01")
     read = subprocess.run(
         [sys.executable, "-m", "wandb", "leet", "inspect", "--json", run], capture_output=True, text=True, check=True
@@ -80,6 +80,6 @@ def test_what_the_agent_starts_is_the_agents_run(
     records = [json.loads(line) for line in read.stdout.splitlines()]
     (started,) = (record["run"] for record in records if record["type"] == "run")
     assert started["sweep_id"] == "sweep123"
-    assert started["config"]["update"]["method.optimizer.lr"] == 0.003
+    assert started["config"]["update"]["optimizer.lr"] == 0.003
     logged = [record["history"]["item"] for record in records if record["type"] == "history"]
     assert any(sweep["metric"]["name"] in row for row in logged)

@@ -5,21 +5,11 @@ from typing import Any
 
 import pytest
 import torch
-
-from avs_lightning.methods.avs import AVSMethod
-
-
-def tiny_method() -> AVSMethod:
-    return AVSMethod(
-        network={"encoder": "test_resnet", "channels": 8},
-        audio_encoder={"name": "small"},
-        loss={"avm": "audio", "avm_weight": 0.5},
-        optimizer={"name": "adam", "lr": 1e-3},
-    )
+from tests.networks import tiny_avs
 
 
 def first_draw(monkeypatch: pytest.MonkeyPatch, seed: int, epoch: int, rank: int) -> float:
-    method: Any = tiny_method()
+    method: Any = tiny_avs()
     monkeypatch.setenv("PL_GLOBAL_SEED", str(seed))  # as seed_everything leaves it
     method._trainer = SimpleNamespace(current_epoch=epoch, global_rank=rank)
     torch.rand(7)  # what an uninterrupted run has drawn before, and a resumed one has not
@@ -35,7 +25,7 @@ def test_the_randomness_of_an_epoch_is_its_own(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_test_sets_are_named_in_order() -> None:
-    method = tiny_method()
+    method = tiny_avs()
     assert list(method.test_scores) == ["test"]
     method.set_test_sets(["val", "val_muted"])
     assert list(method.test_scores) == ["val", "val_muted"]

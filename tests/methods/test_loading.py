@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from tests.networks import tiny_avs
 
 import avs_lightning
 from avs_lightning.data import collate_clips
@@ -18,19 +20,14 @@ SMALL = {"name": "small", "weights": "none", "frozen": False}
 
 @pytest.fixture
 def build() -> Callable[..., AVSMethod]:
-    def method(seed: int = 0, **network: object) -> AVSMethod:
+    def method(seed: int = 0, **network: Any) -> AVSMethod:
         torch.manual_seed(seed)
-        return AVSMethod(
-            network={"encoder": "test_resnet", "channels": 8, **network},
-            audio_encoder=SMALL,
-            loss={"avm": "audio", "avm_weight": 0.0},
-            optimizer={"name": "adam", "lr": 1e-3},
-        )
+        return tiny_avs({"avm_weight": 0.0}, **network)
 
     return method
 
 
-def save(method: AVSMethod, path: Path, name: str = "AVSMethod") -> Path:
+def save(method: AVSMethod, path: Path, name: str = "avs_lightning.methods.avs.AVSMethod") -> Path:
     content = {
         "avs_method": name,
         "hyper_parameters": dict(method.hparams),
@@ -51,20 +48,21 @@ def test_a_method_rebuilds_itself(build: Callable, tmp_path: Path) -> None:
 def test_a_checkpoint_from_before_stochastic_depth_and_raw_vectors_still_loads(build: Callable, tmp_path: Path) -> None:
     method = build(drop_path=0.2)
     assert load_method(save(method, tmp_path / "a.ckpt")).network.hyper_parameters["drop_path"] == 0.2  # type: ignore[union-attr]
-    del method.hparams["network"]["drop_path"]
+    del method.hparams["encoder"]["drop_path"]
     assert load_method(save(method, tmp_path / "b.ckpt")).network.hyper_parameters["drop_path"] == 0  # type: ignore[union-attr]
 
 
 def test_its_weights_are_not_fetched_again(build: Callable) -> None:
-    hyper_parameters = {"network": {"weights": "imagenet"}, "audio_encoder": {"weights": "vggish"}, "loss": {}}
+    hyper_parameters = {"encoder": {"weights": "imagenet"}, "audio_encoder": {"weights": "vggish"}, "loss": {}}
     plain = without_weights(hyper_parameters)
-    assert plain == {"network": {"weights": "none"}, "audio_encoder": {"weights": "none"}, "loss": {}}
-    assert hyper_parameters["network"] == {"weights": "imagenet"}
+    assert plain == {"encoder": {"weights": "none"}, "audio_encoder": {"weights": "none"}, "loss": {}}
+    assert hyper_parameters["encoder"] == {"weights": "imagenet"}
+    assert without_weights(hyper_parameters, ["audio_encoder"])["audio_encoder"] == {"weights": "vggish"}
 
 
 def test_a_method_of_another_package(build: Callable, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="written by the method 'Other'; this package has AVSMethod"):
-        load_method(save(build(), tmp_path / "a.ckpt", name="Other"))
+    with pytest.raises(UserError, match=r"avs_method\._target_=other\.Method, and is not trusted"):
+        load_method(save(build(), tmp_path / "a.ckpt", name="other.Method"))
 
 
 def test_entries_that_do_not_fit_are_listed(build: Callable) -> None:
@@ -145,7 +143,7 @@ def test_a_released_checkpoint_becomes_a_method(tmp_path: Path) -> None:
     network = AVS("pvt_v2_b5", stages=(4,))
     file = tmp_path / "S4_pvt.pth"
     torch.save(to_reference(network), file)
-    method = load_method(file, SMALL)
+    method = load_method(file, audio_encoder=SMALL)
     assert isinstance(method, AVSMethod)
     assert method.network.hyper_parameters["encoder"] == "pvt_v2_b5"
     assert method.network.stages == (4,)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.networks import tiny_avs
 
 from avs_lightning.errors import UserError
 from avs_lightning.methods.avs import AVSMethod
@@ -15,17 +16,12 @@ PUBLISHED = {"name": "vggish", "weights": "vggish", "frozen": True}
 
 
 def build(**audio_encoder: Any) -> AVSMethod:
-    return AVSMethod(
-        network={"encoder": "test_resnet", "channels": 8, "stages": [4]},
-        audio_encoder={**PUBLISHED, **audio_encoder},
-        loss={"avm": "audio", "avm_weight": 0.0},
-        optimizer={"name": "adam", "lr": 1e-3},
-    )
+    return tiny_avs({"avm_weight": 0.0}, {**PUBLISHED, **audio_encoder}, stages=[4])
 
 
 def save(method: AVSMethod, path: Path) -> Path:
     content = {
-        "avs_method": "AVSMethod",
+        "avs_method": "avs_lightning.methods.avs.AVSMethod",
         "hyper_parameters": dict(method.hparams),
         "state_dict": method.state_dict(),
     }

@@ -51,7 +51,7 @@ def test_reference_decoder_fits_any_image():
 
 @pytest.mark.parametrize("name", ["reference", *SMP_DECODERS])
 def test_every_decoder_gives_logits_and_trains_all_it_reads(name):
-    decoder, size = build_decoder(name, 16), 64
+    decoder, size = build_decoder({"name": name, "channels": 16}), 64
     stages = [z.relu().requires_grad_() for z in random_stages(16, size)]
     logits = decoder(stages, (size, size))
     assert logits.shape == (2, 1, size, size)
@@ -62,9 +62,9 @@ def test_every_decoder_gives_logits_and_trains_all_it_reads(name):
 
 def test_smp_decoders_refuse_sizes_they_cannot_halve():
     with pytest.raises(ValueError, match="decoder=unet needs images whose sides are multiples of 32"):
-        build_decoder("unet", 16)(random_stages(16, 64), (64, 60))
+        build_decoder({"name": "unet", "channels": 16})(random_stages(16, 64), (64, 60))
 
 
 def test_unknown_decoder_lists_the_known_ones():
     with pytest.raises(UserError, match=r"did you mean .*unet.*reference\|fpn\|unet"):
-        build_decoder("unett", 16)
+        build_decoder({"name": "unett", "channels": 16})

@@ -7,9 +7,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from PIL import Image
+from tests.networks import tiny_avs
 
 from avs_lightning.data import ClipBatch, example_batch
-from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.reporting.pictures import GAP, MARGIN, TILE, as_rgb, draw_clip, overlay, predict
 
 
@@ -62,12 +62,7 @@ def test_pixels_come_back_from_their_normalised_values() -> None:
 
 @pytest.mark.parametrize("training", [True, False])
 def test_predictions_are_probabilities_and_leave_the_mode(batch: ClipBatch, training: bool) -> None:
-    method = AVSMethod(
-        network={"encoder": "test_resnet", "channels": 8},
-        audio_encoder={"name": "small"},
-        loss={"avm": "audio", "avm_weight": 0.5},
-        optimizer={"name": "adam", "lr": 1e-3},
-    ).train(training)
+    method = tiny_avs().train(training)
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     trainer.strategy.connect(method)
     with torch.no_grad():

@@ -1,8 +1,8 @@
 """Tables, as they are printed."""
 
 from rich.console import Console
+from tests.networks import tiny_avs
 
-from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.reporting.tables import network_table, scores_table
 
 
@@ -42,12 +42,7 @@ def test_scores_stand_with_their_metric_protocol_and_sound() -> None:
 
 
 def test_each_part_stands_with_its_parameters_and_shapes() -> None:
-    method = AVSMethod(
-        network={"encoder": "test_resnet", "channels": 8, "stages": (4,), "frozen_encoder": True},
-        audio_encoder={"name": "small", "frozen": False},
-        loss={"avm": "audio", "avm_weight": 0.5},
-        optimizer={"name": "adam", "lr": 1e-3},
-    ).train()
+    method = tiny_avs(stages=(4,), frozen=True).train()
     text = printed(network_table(method, image_size=64, frames=3))
     rows = {line.split("│")[1].strip(): line.split("│")[2:-1] for line in text.splitlines() if line.startswith("│")}
     total = sum(p.numel() for p in method.parameters())

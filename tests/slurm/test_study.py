@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1800)]
 EPOCHS = 12
 AXES = {
     "fusion": {"none": "fusion=none", "stage4": "fusion=stage4"},
-    "loss": {"bce": "recipe.avm_weight=0", "avm": "recipe.avm_weight=0.5"},
+    "loss": {"bce": "method.loss.avm_weight=0", "avm": "method.loss.avm_weight=0.5"},
 }
 
 

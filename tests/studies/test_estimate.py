@@ -175,7 +175,7 @@ def test_a_trial_takes_nothing_of_the_study_but_its_settings(cell: Callable[...,
     assert config["data"]["synthetic"]["seed"] == 7
     assert (config["trainer"]["devices"], config["trainer"]["num_nodes"]) == (1, 1)
     assert config["init"]["checkpoint"] is None
-    assert config["method"]["network"]["weights"] == config["method"]["audio_encoder"]["weights"] == "none"
+    assert config["encoder"]["weights"] == config["audio_encoder"]["weights"] == "none"
     assert config["probes"] == given.config["probes"]
     assert given.config["data"]["root"] == "far"  # the study's own stays as it is
 
@@ -209,8 +209,8 @@ def test_a_pace_is_measured_by_the_real_command_without_downloads(
 
 
 def test_a_trial_that_fails_says_why(cell: Callable[..., Cell], tmp_path: Path) -> None:
-    trial = run_trial(cell(method={"optimizer": {"name": "none such"}}), tmp_path)
-    assert "none such" in trial.failure
+    trial = run_trial(cell(optimizer={"_target_": "torch.optim.Such"}), tmp_path)
+    assert "torch.optim.Such" in trial.failure
 
 
 def test_each_network_is_measured_once_for_the_cells_that_are_left(
@@ -219,7 +219,7 @@ def test_each_network_is_measured_once_for_the_cells_that_are_left(
     measured: list[int] = []
 
     def pace(member: Cell, *_: Any) -> Pace:
-        measured.append(len(member.config["method"]["network"]["stages"]))
+        measured.append(len(member.config["fusion"]["stages"]))
         return PACE
 
     tried = Trial(None, None, 0, 0, 0, 0, {}, failure="no such thing")  # type: ignore[arg-type]
@@ -227,8 +227,7 @@ def test_each_network_is_measured_once_for_the_cells_that_are_left(
     monkeypatch.setattr(estimates, "run_trial", lambda *_: tried)
     cells = []
     for number, stages in enumerate(([4], [1, 2, 3, 4], [])):
-        method = cell().config["method"]
-        changed = cell(method={"network": {**method["network"], "stages": stages}})
+        changed = cell(fusion={"stages": stages})
         cells.append(replace(changed, signature=str(number), folder=tmp_path / str(number)))
     cells[2].folder.mkdir()
     scores = {sound: {} for sound in ("true", "muted", "noise")}
@@ -240,7 +239,7 @@ def test_each_network_is_measured_once_for_the_cells_that_are_left(
     assert (other.cells, other.seconds, other.bytes) == ([], 0, 0)
     assert {path.name for path in tmp_path.iterdir()} == {"2"}
     text = shown(one)
-    for words in ("test_resnet reference 32²", "4 min", "2 cells at a time", "2.0 MB", "free", "no such thing"):
+    for words in ("test_resnet reference vggish 32²", "4 min", "2 cells at a time", "2.0 MB", "free", "no such thing"):
         assert words in text
     assert "too small" not in text
     assert "too small" in shown(replace(one, free=10))

@@ -68,7 +68,7 @@ def test_states_and_what_they_mean_fit_eighty_columns(cell: Callable) -> None:
 
 
 def test_what_sets_the_cells_of_a_sweep_apart_stays_whole(tmp_path: Path) -> None:
-    keys = ("recipe.max_epochs", "fusion", "method.optimizer.weight_decay", "trainer.gradient_clip_val")
+    keys = ("trainer.max_epochs", "fusion", "optimizer.weight_decay", "trainer.gradient_clip_val")
     settings = [f"{key}={value}" for value, key in enumerate(keys)]
     one = Cell(" ".join(settings), dict(zip(keys, "0123")), 123, {}, "a" * 10, tmp_path)
     parent = Cell("s4_test_convnext_stages1234 seed 0", {}, 0, {}, "b" * 10, tmp_path)

@@ -20,7 +20,7 @@ seeds: [3, 4]
 data:
   real: {}
   synthetic:
-    base: [+synthetic=small]
+    base: [experiment=small]
     axes: {backbone: {large: encoder=test_resnet}}
     seeds: [0]
     labels: {backbone: {large: stand-in}}
@@ -58,7 +58,7 @@ def test_points_are_every_combination_with_the_seeds_innermost(write: Callable[.
 def test_a_variant_changes_base_values_seeds_and_labels(write: Callable[..., str]) -> None:
     study = read_study(write(), "synthetic")
     assert study.folder_name == "mine-synthetic"
-    assert study.base == ("init=scratch", "+synthetic=small")
+    assert study.base == ("init=scratch", "experiment=small")
     assert study.axes["backbone"] == {"small": ("encoder=resnet18",), "large": ("encoder=test_resnet",)}
     assert study.seeds == (0,)
     assert study.layout.label("backbone", "large") == "stand-in"

@@ -14,7 +14,7 @@ FIRST, LIMITED = ["probes=null", "callbacks.clips.count=0"], {
     "workers": ["data.workers=2"],
     "steps, within an epoch": ["trainer.max_epochs=4", "trainer.max_steps=8"],
     "accumulation": ["trainer.accumulate_grad_batches=2", "+trainer.val_check_interval=1"],
-    "a schedule": ["data.workers=1", "method.optimizer.scheduler=cosine", "trainer.max_epochs=3"],
+    "a schedule": ["data.workers=1", "schedule.name=cosine", "trainer.max_epochs=3"],
 }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ SEED = int(os.environ.get("MOMENTS_SEED", "0"))
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT", "requeue")
 RUN = [
     "data=ms3", "data.image_size=32", "data.batch_size=2", "data.eval_batch_size=2", "encoder=test_resnet",
-    "encoder.weights=none", "audio_encoder=small", "decoder.channels=16", "method.optimizer.lr=0.01", "logger=csv",
+    "encoder.weights=none", "audio_encoder=small", "decoder.channels=16", "optimizer.lr=0.01", "logger=csv",
     "trainer.accelerator=cpu", "trainer.log_every_n_steps=1", "trainer.max_epochs=3",
 ]  # fmt: skip
 LIMITS = {
@@ -48,7 +48,7 @@ LIMITS = {
     "accumulation": ["trainer.accumulate_grad_batches=2", "+trainer.val_check_interval=1"],
     "overfitting": ["+trainer.overfit_batches=2"],
     "minima": ["+trainer.min_epochs=2", "+trainer.min_steps=7", "trainer.max_steps=11", "trainer.max_epochs=-1"],
-    "a schedule": ["method.optimizer.scheduler=cosine", "method.optimizer.warmup_steps=2"],
+    "a schedule": ["schedule.name=cosine", "schedule.warmup_steps=2"],
 }
 LOADERS = {
     "no workers": ["data.workers=0"],

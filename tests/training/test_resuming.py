@@ -43,7 +43,7 @@ def test_limits_and_what_cannot_change_a_result_may_change(config: dict[str, Any
 @pytest.mark.parametrize(
     "key, value",
     [
-        ("method.optimizer.lr", 1.0), ("method.optimizer.name", "adamw"), ("seed", 5), ("encoder.name", "resnet18"),
+        ("optimizer.lr", 1.0), ("optimizer._target_", "adamw"), ("seed", 5), ("encoder.name", "resnet18"),
         ("decoder.channels", 8), ("fusion.stages", [4]), ("data.batch_size", 4), ("trainer.devices", 2),
         ("trainer.val_check_interval", 0.5), ("trainer.precision", "bf16-mixed"), ("init.checkpoint", "a.ckpt"),
         ("callbacks.checkpoint.monitor", "val/miou_dataset"), ("paths.data_dir", "elsewhere"), ("data.limit", 3),
@@ -62,7 +62,7 @@ def test_the_same_global_batch_on_more_devices_goes_on(config: dict[str, Any]) -
 
 @pytest.mark.parametrize("limit", ["max_epochs", "max_steps"])
 def test_a_schedule_over_the_whole_training_takes_no_other_limit(config: dict[str, Any], limit: str) -> None:
-    config = changed(config, "method.optimizer.scheduler", "cosine")
+    config = changed(config, "schedule.name", "cosine")
     check_resume(config, config, Path("run"))
     with pytest.raises(UserError, match=rf"trainer\.{limit}=50 \(was .*scheduler=cosine"):
         check_resume(config, changed(config, f"trainer.{limit}", 50), Path("run"))
@@ -85,16 +85,16 @@ def test_a_source_of_a_limit_acts_on_the_limit(
     folders = {epochs: tmp_path / str(epochs) for epochs in (1, 2)}
     short = [text for text in tiny if not text.startswith("trainer.max_epochs")] + ["probes=null"]
     for epochs, folder in folders.items():
-        ended = avs("train", *short, f"recipe.max_epochs={epochs}", f"paths.output_dir={folder}")
+        ended = avs("train", *short, f"trainer.max_epochs={epochs}", f"paths.output_dir={folder}")
         assert ended.code == 0, ended.err
-    ended = avs("train", f"resume={folders[1]}", "recipe.max_epochs=2")
+    ended = avs("train", f"resume={folders[1]}", "trainer.max_epochs=2")
     assert ended.code == 0, ended.err
     assert not differences(folders[1], folders[2])
     written = yaml.safe_load((folders[1] / "config.yaml").read_text())
     assert written["trainer"]["max_epochs"] == written["recipe"]["max_epochs"] == 2
 
 
-@pytest.mark.parametrize("given", ["method.optimizer.lr=0.5", "encoder=resnet18", "+trainer.val_check_interval=0.5"])
+@pytest.mark.parametrize("given", ["optimizer.lr=0.5", "encoder=resnet18", "+trainer.val_check_interval=0.5"])
 def test_a_run_is_refused_before_anything_is_written(avs: Callable, tiny_run: Path, given: str) -> None:
     files = {path: path.stat().st_mtime_ns for path in tiny_run.rglob("*")}
     ended = avs("train", f"resume={tiny_run}", "trainer.max_epochs=3", given)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
+from tests.networks import tiny_avs
 
 from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.training.checkpoints import LastCheckpoint
@@ -14,12 +15,7 @@ from avs_lightning.training.trainer import build_trainer
 
 
 def method(network: dict[str, Any] | None = None, loss: dict[str, Any] | None = None) -> AVSMethod:
-    return AVSMethod(
-        network={"encoder": "test_resnet", "channels": 8, "image_size": 32, **(network or {})},
-        audio_encoder={"name": "small", "frozen": False},
-        loss={"avm": "audio", "avm_weight": 0.5, "avm_distance": "kl", **(loss or {})},
-        optimizer={"name": "adam", "lr": 1e-3},
-    )
+    return tiny_avs(loss, image_size=32, **(network or {}))
 
 
 def config(devices: Any) -> DictConfig:
@@ -58,7 +54,7 @@ def test_several_devices_are_distributed(tmp_path: Path, devices: Any, strategy:
     "network, loss, idle",
     [
         ({}, {}, False),
-        ({"audio": False, "visual": True}, {}, True),  # nobody hears the audio encoder
+        ({"audio": False, "visual": True}, {}, False),  # nothing hears, and there is no audio encoder
         ({"decoder": "deeplabv3plus", "stages": (2, 3)}, {"avm_weight": 0}, True),
         ({"stages": ()}, {"avm_weight": 0, "project": True}, True),  # nor needs the projections
         ({"stages": ()}, {"project": True}, False),

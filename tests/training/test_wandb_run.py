@@ -143,7 +143,7 @@ def test_the_configuration_is_the_resolved_one(offline_run: OfflineRun) -> None:
     assert shlex.split(config.pop("command")) == environment["command"]
     assert config.pop("commit") == environment["code"].get("commit")
     assert config == OmegaConf.to_container(OmegaConf.load(offline_run.folder / "config.yaml"))
-    assert config["method"]["network"]["encoder"] == "test_resnet"
+    assert config["encoder"]["name"] == "test_resnet"
     later = [name.split(".")[0] for record in offline_run.kind("config") for name in record["update"]]
     # Lightning would add the method's arguments once more
     assert set(later) <= {*config, "command", "commit", "fingerprint", "synthetic", "_wandb"}

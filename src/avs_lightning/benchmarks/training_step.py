@@ -7,8 +7,9 @@ import torch
 
 from avs_lightning.benchmarks.measuring import Comparison, Place, Variant, Work
 from avs_lightning.benchmarks.quadratic_tpavi import QuadraticTPAVI
-from avs_lightning.losses import avm_audio, mask_bce
+from avs_lightning.losses import mask_bce
 from avs_lightning.methods.avs import AVS
+from avs_lightning.methods.avs.losses import avm_audio
 
 FRAMES = 5
 

@@ -102,7 +102,7 @@ def _configured(command: str, word: str) -> Iterator[str]:
         yield from (f"{key}={value}" for value in options.get(key, kind.choices if kind else ()))
         return
     yield from (f"{group}=" for group in options)
-    nodes = {*options, *content, *(("recipe",) if "method" in options else ())}
+    nodes = {*options, *content, "label"} - {"recipe", "released", "experiment"}
     settings = [setting for setting in SETTINGS if setting.partition(".")[0] in nodes]
     steps = [(setting[: len(word)], *setting[len(word) :].partition(".")) for setting in settings]
     yield from sorted({start + step + (dot or "=") for start, step, dot, _ in steps})

@@ -8,10 +8,10 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
 from avs_lightning.cli.hydra_app import run
-from avs_lightning.cli.overrides import given
+from avs_lightning.cli.overrides import given, named_in
 from avs_lightning.cli.stored import check_plain
-from avs_lightning.cli.trust import check_targets
 from avs_lightning.studies.processes import FROM_RUN_FOLDER
+from avs_lightning.targets import check_targets
 
 AS_TRAINED = "as_trained"
 
@@ -48,7 +48,7 @@ def with_training_data(argv: list[str]) -> list[str]:
         return argv
     settings: dict[str, Any] = {**content.get("datamodule_hyper_parameters", {}), "_target_": target}
     check_plain(settings, path)
-    check_targets({"data": settings}, path, argv)
+    check_targets({"data": settings}, path, named_in(argv))
     name = f"{AS_TRAINED}_{hashlib.sha256(json.dumps(settings, default=str).encode()).hexdigest()[:8]}"
     ConfigStore.instance().store(group="data", name=name, node=settings)
     return [f"data={name}", *argv]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import hydra
-import yaml
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException
@@ -22,14 +21,15 @@ from avs_lightning.allocator import keep_freed_memory
 from avs_lightning.cli import INFORMATION
 from avs_lightning.cli.groups import CONFIG_MODULE, group_files, groups
 from avs_lightning.cli.help import command_help
-from avs_lightning.cli.overrides import given, readable, separated
+from avs_lightning.cli.overrides import given, named_in, readable, separated
+from avs_lightning.cli.settings import method_resolvers
 from avs_lightning.cli.stored import NAME, offer, without_run_folder
 from avs_lightning.cli.sweep import CellLauncher, Sweep
 from avs_lightning.cli.sweep import register as register_launcher
-from avs_lightning.cli.trust import check_targets, trust_targets
 from avs_lightning.cli.values import check_values, near_setting
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.studies.processes import FROM_RUN_FOLDER
+from avs_lightning.targets import check_targets, part_name, trust_targets
 from avs_lightning.training.named_folders import name_folders_from_the_root
 from avs_lightning.training.wandb_variables import register_variables
 
@@ -71,7 +71,7 @@ def run(
             refuse_inline_jobs(command)
             refuse_folders_of_each_rank(argv)
             if folder:
-                check_targets(cfg, folder / "config.yaml", argv)
+                check_targets(cfg, folder / "config.yaml", named_in(argv))
             check_values(cfg, stored)
             trust_targets(cfg)
             OmegaConf.resolve(cfg)
@@ -107,6 +107,8 @@ def set_up_hydra(argv: Sequence[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions come to us instead of being printed with their stack
     OmegaConf.register_new_resolver("run_suffix", lambda: secrets.token_hex(2), replace=True, use_cache=True)
     OmegaConf.register_new_resolver("run_name", run_name, replace=True)
+    for name, resolver in method_resolvers().items():
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
     register_variables()
     register_launcher()
     offer_any_encoder(argv)
@@ -114,24 +116,13 @@ def set_up_hydra(argv: Sequence[str]) -> None:
 
 
 def run_name(*, _root_: DictConfig) -> str:
-    """Return what a run is called: data, encoder and stages of fusion; method, decoder and start where not the usual.
+    """Return what a run is called: data, the label of its method, and whether it starts from a checkpoint.
 
     For example ms3_resnet50_stages34_fpn_pretrained.
     """
-    stages = _root_.fusion.stages  # what is no list is refused later
-    several = isinstance(stages, Sequence) and not isinstance(stages, str)
-    where = f"stage{'s' * (len(stages) > 1)}{''.join(map(str, stages))}" if several else f"stage{stages}"
-    method = str(_root_.method.get("_target_", "")).rpartition(".")[2]
     starts = OmegaConf.is_missing(_root_.init, "checkpoint") or _root_.init.checkpoint is not None
-    parts = {
-        str(_root_.data.name): True,
-        str(_root_.encoder.name): True,
-        where if stages else "none": True,
-        method.removesuffix("Method").lower(): method != "AVSMethod",
-        str(_root_.decoder.name): _root_.decoder.name != "reference",
-        "pretrained": starts,
-    }
-    return "_".join(part for part, shown in parts.items() if shown)
+    label = _root_.get("label") or part_name(_root_.method)
+    return "_".join((str(_root_.data.name), str(label), *(["pretrained"] if starts else [])))
 
 
 def refuse_folders_of_each_rank(argv: Sequence[str]) -> None:
@@ -236,9 +227,12 @@ def offer_any_encoder(argv: Sequence[str]) -> None:
         match = re.fullmatch(r"encoder=([\w.,-]+)", argument)
         for name in match[1].split(",") if match else []:
             if name not in encoders:
-                like = encoders["pvt_v2_b5" if name.startswith("pvt_v2") else "resnet50"]
-                node = {**yaml.safe_load(like.read_text(encoding="utf-8")), "name": name}
-                ConfigStore.instance().store(group="encoder", name=name, node=node)
+                like = "pvt_v2_b5" if name.startswith("pvt_v2") else "resnet50"
+                ConfigStore.instance().store(group="encoder", name=name, node={"defaults": [like], "name": name})
+
+
+OF_CLASSES = ("optimizer.", "decoder.", "callbacks.", "logger.")
+"""Groups whose members take any argument of the class that `_target_` names."""
 
 
 def explain(error: Exception, command: str) -> str:
@@ -246,6 +240,8 @@ def explain(error: Exception, command: str) -> str:
     text = " ".join(str(error).split()) or str(error.__cause__)
     if mistyped := re.search(r"Could not override '([^']+)'", text):
         key = mistyped[1]
+        if key.startswith(OF_CLASSES):
+            return f"{key} is not among the settings of its class that are shown; +{key}=... gives it that argument"
         return f"there is no setting {key!r}{near_setting(key)}; avs {command} --cfg job shows them all"
     if group := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
         if group[1].startswith("hydra/"):

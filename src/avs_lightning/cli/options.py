@@ -6,9 +6,11 @@ import re
 import shutil
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
+
+import yaml
 
 from avs_lightning.cli.groups import CONFIG_MODULE, group_files
 from avs_lightning.errors import UserError, near_matches
@@ -150,5 +152,16 @@ def _read(group: str, file: Any, name: str) -> Option:
             continue
         nodes.add(".".join([*prefix, *keys[:-1]]))
         settings.append(Setting(".".join([*prefix, *keys]), match["value"] or "", match["meaning"] or ""))
-    leaves = tuple(setting for setting in settings if setting.key not in nodes)
+    own = {setting.key: setting for setting in settings if setting.key not in nodes}
+    bases = [_read(group, group_files()[group][base], base) for base in _bases(group, lines)]
+    inherited = {setting.key: setting for base in bases for setting in base.settings}
+    for key in own.keys() & inherited.keys():
+        own[key] = replace(own[key], meaning=own[key].meaning or inherited[key].meaning)
+    leaves = tuple((inherited | own).values())
     return Option(group, name, " ".join(line for line in head if not line.startswith("@package")), leaves)
+
+
+def _bases(group: str, lines: list[str]) -> list[str]:
+    """Return the files of its own group that a file begins with."""
+    defaults = (yaml.safe_load("\n".join(lines)) or {}).get("defaults", [])
+    return [entry for entry in defaults if isinstance(entry, str) and entry in group_files().get(group, {})]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,3 +97,12 @@ def _readable(word: str, command: str) -> str:
         instead = {"eval": f"; avs eval checkpoint={word}?", "train": f"; avs train resume={word}?"}
         raise UserError(f"{word!r} is no KEY=VALUE{'' if equals else instead.get(command, '')}; see avs {command} -h")
     return quoted
+
+
+def named_in(argv: Sequence[str]) -> list[str]:
+    """Return what a command line names itself: KEY._target_=NAME, and the `_target_`s in its own directories."""
+    names = [match[1] for word in argv if (match := re.fullmatch(r"[+\w.]*_target_=(.+)", word))]
+    folders = [Path(value) for option, value in options(argv) if option in ("--config-dir", "-cd")]
+    for file in (file for folder in folders for file in folder.rglob("*.yaml")):
+        names += re.findall(r"_target_:\s*['\"]?([\w.]+)", file.read_text(errors="replace"))
+    return [name.strip("'\"") for name in names]

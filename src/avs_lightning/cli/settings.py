@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from avs_lightning.cli.kinds import (
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any
+
+import avs_lightning.methods
+from avs_lightning.kinds import (
     ANYTHING,
     FLAG,
     NULL,
@@ -22,10 +30,6 @@ from avs_lightning.cli.kinds import (
 SEED = whole(0, 2**32 - 1)
 CLIPS = whole(0, 10**6)
 SIZE = whole(32, 4096)
-CHANNELS = whole(1, 4096)
-STAGES = many(whole())
-DROP = number(0.0, 0.99)
-SCOPE = choice("clip", "frame")
 LIMIT = optional(either(whole(0), number(0.0, 1.0)))  # so many batches, or a share of them
 DURATION = either(
     pattern(r"\d+:\d\d:\d\d:\d\d", "a duration, DD:HH:MM:SS"),
@@ -48,8 +52,7 @@ GENERAL = {
     "paths.runs_dir": PATH,
     "paths.output_dir": PATH,
     "init.checkpoint": optional(PATH),
-    "recipe.max_epochs": whole(-1, 10**9),
-    "recipe.avm_weight": number(0),
+    "init.parent": mapping(many(TEXT)),
 }
 DATA = {
     "data._target_": TEXT,
@@ -76,48 +79,14 @@ DATA = {
     "data.synthetic.workers": optional(whole(0, 256)),
     "data.synthetic.progress": FLAG,
 }
-NETWORK = {
-    "encoder.name": TEXT,
-    "encoder.weights": PATH,  # imagenet, none, or a file
-    "encoder.frozen": FLAG,
-    "encoder.drop_path": DROP,
-    "audio_encoder.name": TEXT,
-    "audio_encoder.weights": PATH,
-    "audio_encoder.frozen": FLAG,
-    "fusion.stages": STAGES,
-    "fusion.audio": optional(FLAG),  # null in avs eval: what the checkpoint says
-    "fusion.visual": optional(FLAG),
-    "fusion.scope": SCOPE,
-    "decoder.name": TEXT,
-    "decoder.channels": CHANNELS,
-}
 METHOD = {
+    "label": TEXT,
     "method._target_": TEXT,
-    "method.network.encoder": TEXT,
-    "method.network.weights": PATH,
-    "method.network.frozen_encoder": FLAG,
-    "method.network.drop_path": DROP,
-    "method.network.stages": STAGES,
-    "method.network.audio": FLAG,
-    "method.network.visual": FLAG,
-    "method.network.scope": SCOPE,
-    "method.network.decoder": TEXT,
-    "method.network.channels": CHANNELS,
-    "method.network.image_size": SIZE,
-    "method.audio_encoder.name": TEXT,
-    "method.audio_encoder.weights": PATH,
-    "method.audio_encoder.frozen": FLAG,
-    "method.loss.avm": choice("audio", "visual", "cosine"),
-    "method.loss.avm_weight": number(0),
-    "method.loss.avm_distance": choice("kl", "euclidean"),
-    "method.loss.avm_normalize": FLAG,
-    "method.loss.avm_stages": optional(STAGES),
-    "method.loss.project": FLAG,
-    "method.optimizer.name": choice("adam", "adamw"),
-    "method.optimizer.lr": number(above=0),
-    "method.optimizer.weight_decay": number(0),
-    "method.optimizer.scheduler": choice("constant", "cosine", "linear"),
-    "method.optimizer.warmup_steps": whole(0, 10**9),
+    "optimizer._target_": TEXT,
+    "optimizer.lr": number(above=0),
+    "optimizer.weight_decay": number(0),
+    "schedule.name": choice("constant", "cosine", "linear"),
+    "schedule.warmup_steps": whole(0, 10**9),
 }
 TRAINER = {  # Lightning's arguments, by their own names
     "trainer.accelerator": choice("auto", "cpu", "gpu", "cuda", "mps", "tpu"),
@@ -204,7 +173,23 @@ LAUNCHER = {
     "launcher.signal_delay_s": whole(0, 10**9),
     "launcher.stderr_to_stdout": FLAG,
 }
-SETTINGS: dict[str, Kind] = {**GENERAL, **DATA, **NETWORK, **METHOD, **TRAINER, **RECORDS, **LAUNCHER}
+
+
+def of_methods() -> Iterator[ModuleType]:
+    """Yield the module `settings` of each method that has one: `SETTINGS`, and the resolvers of its configuration."""
+    for folder in iter_modules(avs_lightning.methods.__path__, "avs_lightning.methods."):
+        if folder.ispkg and find_spec(f"{folder.name}.settings"):
+            yield import_module(f"{folder.name}.settings")
+
+
+def method_resolvers() -> dict[str, Callable[..., Any]]:
+    """Return the resolvers that the configurations of methods name."""
+    return {name: resolver for module in of_methods() for name, resolver in module.RESOLVERS.items()}
+
+
+SETTINGS: dict[str, Kind] = {**GENERAL, **DATA, **METHOD, **TRAINER, **RECORDS, **LAUNCHER}
+for settings in of_methods():
+    SETTINGS |= settings.SETTINGS
 OWN_TRAINER = (
     "logger", "callbacks", "plugins", "default_root_dir", "use_distributed_sampler", "enable_model_summary",
     "barebones",

@@ -22,10 +22,10 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from avs_lightning.cli.trust import trust_targets
 from avs_lightning.cli.values import check_values
 from avs_lightning.errors import UserError
 from avs_lightning.studies.composing import Composed, Request
+from avs_lightning.targets import trust_targets
 
 if TYPE_CHECKING:
     from avs_lightning.studies.run import Outcome

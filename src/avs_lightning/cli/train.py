@@ -1,13 +1,10 @@
 """`avs train`."""
 
-import re
 from pathlib import Path
-from typing import Any
 
-import yaml
 from omegaconf import DictConfig
 
-from avs_lightning.cli.groups import group_files, groups
+from avs_lightning.cli.groups import groups
 from avs_lightning.cli.hydra_app import run
 from avs_lightning.cli.overrides import given, written
 from avs_lightning.errors import UserError
@@ -44,21 +41,7 @@ def with_resume(argv: list[str]) -> list[str]:
     others = [word for word in argv if not word.startswith("resume=")]
     refuse_groups(others, folder)
     pinned = [written("paths.output_dir", folder), written("resume", folder)]
-    return [FROM_RUN_FOLDER, str(folder), *pinned, *with_followers(others)]
-
-
-def with_followers(argv: list[str]) -> list[str]:
-    """Put before the settings of a resumed run the limits that follow from them: its configuration is resolved.
-
-    `recipe.max_epochs=3` brings `trainer.max_epochs=3`. What else follows from another setting cannot change any more.
-    """
-    trainer: Any = yaml.safe_load(group_files()["trainer"]["default"].read_text(encoding="utf-8"))
-    followers = {}
-    for name, value in trainer.items():
-        if source := re.fullmatch(r"\$\{(?:oc\.select:)?([\w.]+)(?:,.*)?\}", str(value)):
-            followers[source[1]] = f"trainer.{name}"
-    named = [argument.lstrip("+").partition("=") for argument in argv]
-    return [*(f"{followers[key]}={value}" for key, _, value in named if key in followers), *argv]
+    return [FROM_RUN_FOLDER, str(folder), *pinned, *others]
 
 
 def refuse_groups(argv: list[str], folder: Path) -> None:

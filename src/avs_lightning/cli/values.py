@@ -11,9 +11,9 @@ import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from avs_lightning.cli.groups import group_files
-from avs_lightning.cli.kinds import Unfit
 from avs_lightning.cli.settings import OWN_TRAINER, SETTINGS
 from avs_lightning.errors import UserError, near_matches
+from avs_lightning.kinds import Unfit
 
 OURS = "avs_lightning."
 MISSING = "???"
@@ -32,9 +32,11 @@ def check_values(cfg: DictConfig, stored: Mapping[str, Any] | None = None) -> No
     own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     plain, raw = [cast(dict[str, Any], OmegaConf.to_container(own, resolve=resolve)) for resolve in (True, False)]
     literal = {key for key, value in leaves(raw) if "${" not in str(value)}
-    foreign = tuple(f"{node}." for node in ("data", "method") if _is_foreign(plain.get(node)))
+    foreign = [node for node in ("data", "method") if _is_foreign(plain.get(node))]
+    if "method" in foreign:  # its groups are its own, too
+        foreign += [node for node in plain if not (node in SETTINGS or _has_settings(node))]
     for key, given in sorted(leaves(plain), key=lambda leaf: leaf[0] not in literal):  # the cause, then what follows
-        if key.startswith(foreign) and foreign:
+        if key.partition(".")[0] in foreign:
             continue
         if key not in SETTINGS:
             refuse_unread(key, cfg, plain, stored or {})
@@ -84,7 +86,7 @@ def refuse_unread(key: str, cfg: DictConfig, plain: Mapping[str, Any], stored: M
         raise UserError(f"{key}={OmegaConf.select(cfg, key)}: expected settings, {{name: value, ...}}")
     if key.startswith("launcher.") and plain["launcher"].get("name") == "slurm":
         return  # it has a schema of its own, which knows what is said elsewhere
-    if key in packaged_keys() or _is_named(key, cfg):
+    if key in packaged_keys() or _is_named(key, cfg) or _is_argument(key, plain):
         return
     if OmegaConf.select(OmegaConf.create(dict(stored)), key) is not None:
         return
@@ -126,6 +128,21 @@ def _is_foreign(node: Any) -> bool:
     """Say whether a node builds a class of the user's own, whose arguments are its own."""
     target = node.get("_target_", OURS) if isinstance(node, Mapping) else OURS
     return isinstance(target, str) and not target.startswith(OURS)
+
+
+def _is_argument(key: str, plain: Mapping[str, Any]) -> bool:
+    """Say whether a key is an argument of a class that is built by `_target_`, which knows its arguments itself.
+
+    Those of a data set and a method of ours are all settings.
+    """
+    node: Any = plain
+    for name in key.split(".")[:-1]:
+        node = node.get(name)
+        if not isinstance(node, Mapping):
+            return False
+        if "_target_" in node and node not in (plain.get("data"), plain.get("method")):
+            return True
+    return False
 
 
 def _is_named(key: str, cfg: DictConfig) -> bool:

@@ -3,7 +3,7 @@
 import os
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import pytorch_lightning as pl
 import torch
@@ -13,11 +13,12 @@ from torchmetrics import Metric
 
 from avs_lightning.data import ClipBatch
 from avs_lightning.errors import UserError
-from avs_lightning.methods.optimizers import build_optimizer
+from avs_lightning.methods.optimizers import ADAM, build_optimizer
 from avs_lightning.methods.published import leave_out, whole_entries
 from avs_lightning.metrics import ClipScores, SegmentationScores
 from avs_lightning.metrics.per_clip import score_clips, score_seconds
 from avs_lightning.models import NetworkOutput
+from avs_lightning.targets import dotted_path
 
 
 class SegmentationMethod(pl.LightningModule):
@@ -25,10 +26,20 @@ class SegmentationMethod(pl.LightningModule):
 
     Scores are logged as `val/miou_frame`, `test/fscore_reference`, ...: set, metric and protocol, always.
 
+    What else trains, studies and reports need to know of a method they ask it: the hooks below have defaults.
+
+    Every argument is a plain value, also those from which parts are built (`targets.build`), and is saved
+    (`self.save_hyperparameters()`): a checkpoint then rebuilds its method by itself, executing nothing. A method's
+    arguments are filled from `method` in the configuration, else from the group of that name, else from the data module
+    (`image_size`); a setting called `weights` names pretrained weights, "none" for none.
+
     Args:
-        optimizer: plain values for `build_optimizer` (name, lr, weight_decay, scheduler, warmup_steps).
+        optimizer: `_target_` and arguments of an optimiser, see `build_optimizer`; None: Adam.
+        schedule: `name` and `warmup_steps` of the learning rate's schedule; None: a constant rate.
 
     Attributes:
+        start_prefix: of the entries that a checkpoint to start from has to bring by name and shape, "" for all.
+        quick_settings: groups of the configuration, or settings, that hardly change how long a step takes.
         test_scores: by the name of each test dataloader, in order (`set_test_sets`); scores are logged under it.
         clip_scores: after a test, by the same names, the scores of each clip by itself.
         published: by submodule, the hash of the published weights that it was built with and keeps frozen; checkpoints
@@ -37,10 +48,12 @@ class SegmentationMethod(pl.LightningModule):
     """
 
     score_names: tuple[str, ...] = SegmentationScores.names
+    start_prefix: ClassVar[str] = ""
+    quick_settings: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, optimizer: Mapping[str, Any]):
+    def __init__(self, optimizer: Mapping[str, Any] | None = None, schedule: Mapping[str, Any] | None = None):
         super().__init__()
-        self.optimizer_options = dict(optimizer)
+        self.optimizer_options, self.schedule_options = dict(optimizer or ADAM), dict(schedule or {})
         self.published: dict[str, str] = {}
         self.val_scores = SegmentationScores()
         self.test_scores: dict[str, SegmentationScores] = {}
@@ -53,6 +66,54 @@ class SegmentationMethod(pl.LightningModule):
     def published_parts(cls, hyper_parameters: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the submodules that are built with published weights and stay frozen, by the method's arguments."""
         return ()
+
+    @classmethod
+    def released_entries(cls, content: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Translate what a checkpoint of the authors' own code holds into entries of this method.
+
+        Raises:
+            UserError: it is no such checkpoint.
+        """
+        raise UserError(f"{cls.__name__} knows no checkpoints but its own, and this one has no hyper_parameters")
+
+    @classmethod
+    def from_released(cls, content: Mapping[str, Any]) -> Self:
+        """Rebuild a method from a checkpoint of the authors' own code; more arguments are groups of the configuration.
+
+        Raises:
+            UserError: it is no such checkpoint.
+        """
+        raise UserError(f"{cls.__name__} knows no checkpoints but its own, and this one has no hyper_parameters")
+
+    def reconcile(self, groups: Mapping[str, Any], released: bool) -> tuple[dict[str, Any], str]:
+        """Compare what a command says about a checkpoint with the method it held.
+
+        Returns:
+            The settings as they are, by dotted key, and what to say about them.
+
+        Args:
+            groups: of the command's configuration.
+            released: the checkpoint is of the authors' own code.
+
+        Raises:
+            UserError: they contradict each other.
+        """
+        return {}, ""
+
+    def check_start(self, checkpoint: str | None) -> None:
+        """See that a training may start from what `init.checkpoint` names, or from nothing (None).
+
+        Raises:
+            UserError: it may not, as a second stage without the first.
+        """
+
+    def label(self) -> str:
+        """Return what tells this network from others, for messages about it."""
+        return type(self).__name__
+
+    def table_parts(self) -> list[tuple[str, nn.Module]]:
+        """Return the parts that the table at the start of a run lists, by name."""
+        return [(name, part) for name, part in self.named_children() if any(True for _ in part.parameters())]
 
     @abstractmethod
     def forward(self, batch: ClipBatch) -> NetworkOutput:
@@ -141,7 +202,7 @@ class SegmentationMethod(pl.LightningModule):
         values = ", ".join(f"{name}={value.item():.4g}" for name, value in shown.items() if name != "loss")
         raise UserError(
             f"the loss became {shown['loss'].item()} in epoch {self.current_epoch + 1}, batch {batch + 1}, "
-            f"clips {', '.join(ids)} ({values}): lower the learning rate (method.optimizer.lr), clip "
+            f"clips {', '.join(ids)} ({values}): lower the learning rate (optimizer.lr), clip "
             "gradients (trainer.gradient_clip_val) or train in 32-bit (trainer.precision)"
         )
 
@@ -162,12 +223,11 @@ class SegmentationMethod(pl.LightningModule):
             self.clip_scores[name], _ = self._log_scores(name, scores)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["avs_method"] = type(self).__name__
+        checkpoint["avs_method"] = dotted_path(type(self))
         if self._val_miou is not None:
             checkpoint["avs_val_miou_frame"] = self._val_miou
         if (datamodule := self.trainer.datamodule) is not None:  # type: ignore[attr-defined]
-            data = type(datamodule)
-            checkpoint["avs_datamodule"] = f"{data.__module__}.{data.__qualname__}"
+            checkpoint["avs_datamodule"] = dotted_path(type(datamodule))
         leave_out(checkpoint, self.published)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -189,7 +249,11 @@ class SegmentationMethod(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.parameters() if p.requires_grad]
-        return build_optimizer(parameters, self.optimizer_options, lambda: int(self.trainer.estimated_stepping_batches))
+
+        def steps() -> int:
+            return int(self.trainer.estimated_stepping_batches)
+
+        return build_optimizer(parameters, self.optimizer_options, self.schedule_options, steps)
 
 
 def over_processes(values: Tensor, reduce_fx: Any = "mean") -> Tensor:

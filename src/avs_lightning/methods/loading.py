@@ -1,21 +1,20 @@
 """Checkpoints to methods: ours rebuild themselves; a released one is told apart by its entries."""
 
-from collections.abc import Container, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from avs_lightning.errors import UserError
-from avs_lightning.methods.avs import AVSMethod
-from avs_lightning.methods.avs.released import ReferenceCheckpoint, describe_reference
 from avs_lightning.methods.base import SegmentationMethod
 from avs_lightning.methods.published import KEY
-from avs_lightning.models.weights import what_is_wrong
+from avs_lightning.models.weights import load_entries, what_is_wrong
+from avs_lightning.targets import check_targets, find_class
 
-METHODS: dict[str, type[SegmentationMethod]] = {"AVSMethod": AVSMethod}
+RELEASED = "avs_lightning.methods.avs.AVSMethod"
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -41,56 +40,53 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def load_method(
-    path: str | Path, audio_encoder: Mapping[str, Any] | None = None, fusion: Mapping[str, Any] | None = None
-) -> SegmentationMethod:
+def load_method(path: str | Path, **groups: Any) -> SegmentationMethod:
     """Rebuild a method from a checkpoint, in evaluation mode: `load_method(path)(batch).logits` of a `ClipBatch`.
 
     Args:
-        path: a checkpoint of this package, or one of the released code (ResNet-50 or PVT-v2, any TPAVI stages); or the
+        path: a checkpoint of this package, or one of the released AVS (ResNet-50 or PVT-v2, any TPAVI stages); or the
             folder of a run, for its best checkpoint.
-        audio_encoder: arguments of `build_audio_encoder` for a released checkpoint, which has none of its own.
-        fusion: `audio` and `visual`, what TPAVI attends to, which a released checkpoint does not tell; None, and values
-            that are None: its sound alone.
+        **groups: what a released checkpoint does not tell, see `AVSMethod.from_released`: `audio_encoder`, `fusion`.
 
     Raises:
-        UserError: the file is damaged, its entries are not those of the network it names, or `fusion` contradicts the
-            checkpoint.
+        UserError: the file is damaged, names code that is not trusted, its entries are not those of the network it
+            names, or `groups` contradicts it.
     """
     path = Path(path)
     path = path / "checkpoints" / "best.ckpt" if path.is_dir() else path
-    return rebuild(read_checkpoint(path), path, audio_encoder, fusion)
+    content = read_checkpoint(path)
+    method = rebuild(content, path, groups)
+    try:
+        method.reconcile(groups, is_released(content))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+    return method
 
 
 def rebuild(
-    content: Mapping[str, Any],
-    path: str | Path,
-    audio_encoder: Mapping[str, Any] | None = None,
-    fusion: Mapping[str, Any] | None = None,
+    content: Mapping[str, Any], path: str | Path, groups: Mapping[str, Any] | None = None
 ) -> SegmentationMethod:
-    """Rebuild a method from what `read_checkpoint` returned, see `load_method`."""
-    fusion = dict(fusion or {})
-    for name, value in fusion.items():
-        if value not in (True, False, None):
-            raise UserError(f"fusion.{name}={value}: true or false is needed here, or null for what is usual")
-    if is_released(content):
-        return _from_reference(path, content, audio_encoder, fusion)
-    kind = content.get("avs_method")
-    if kind not in METHODS:
-        raise UserError(f"{path} was written by the method {kind!r}; this package has {', '.join(METHODS)}")
-    trained = {"audio": True, "visual": False, **content["hyper_parameters"].get("network", {})}
-    for key, value in fusion.items():
-        if value not in (None, trained[key]):
-            raise UserError(
-                f"fusion.{key}={str(value).lower()}: {path} carries its own network, which was trained with "
-                f"{str(trained[key]).lower()}; leave the setting out, it is for checkpoints of the released code"
-            )
+    """Rebuild a method from what `read_checkpoint` returned, in evaluation mode.
+
+    Args:
+        content: what the checkpoint holds.
+        path: of the checkpoint.
+        groups: by name, what a released checkpoint needs besides.
+
+    Raises:
+        UserError: it names code that is not trusted, or its entries are not those of the network it names.
+    """
+    if not is_released(content):
+        check_targets({"avs_method": {"_target_": content.get("avs_method")}, **content["hyper_parameters"]}, path)
     try:
-        method = METHODS[kind](**without_weights(content["hyper_parameters"], content.get(KEY, ())))
-        entries = method.entries_of(content)
+        if is_released(content):
+            kind = released_kind()
+            return kind.from_released(content, **group_arguments(kind.from_released, groups or {})).eval()
+        kind = find_class(content["avs_method"], "avs_method", SegmentationMethod)  # type: ignore[type-abstract]
+        method = kind(**without_weights(content["hyper_parameters"], content.get(KEY, ())))
+        load_entries(method, method.entries_of(content), "the checkpoint")
     except UserError as error:
         raise UserError(f"{path} cannot be rebuilt: {error}") from error
-    load_entries(method, entries, path)
     return method.eval()
 
 
@@ -99,33 +95,28 @@ def is_released(content: Mapping[str, Any]) -> bool:
     return "hyper_parameters" not in content
 
 
+def released_kind() -> type[SegmentationMethod]:
+    """Return the method of which checkpoints of other code are."""
+    return find_class(RELEASED, "avs_method", SegmentationMethod)  # type: ignore[type-abstract]
+
+
+def group_arguments(function: Callable[..., Any], groups: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those groups of a configuration that a function takes as arguments of the same name."""
+    return {name: groups[name] for name in inspect.signature(function).parameters if name in groups}
+
+
 def without_weights(hyper_parameters: Mapping[str, Any], published: Container[str] = ()) -> dict[str, Any]:
-    """Return the hyper-parameters with no weights to fetch but those that the checkpoint names as published."""
-    plain = {key: dict(value) if isinstance(value, Mapping) else value for key, value in hyper_parameters.items()}
-    for part in ("network", "audio_encoder"):
-        if part in plain and part not in published:
-            plain[part]["weights"] = "none"
-    return plain
+    """Return arguments of a method with no weights to fetch but those of the submodules `published`.
 
-
-def load_entries(module: nn.Module, entries: Mapping[str, Tensor], path: str | Path) -> None:
-    """Load a state dict strictly.
-
-    Raises:
-        UserError: entries are missing, unexpected or of another shape: lists them.
+    A setting called `weights` names what would be fetched.
     """
-    own = module.state_dict()
-    wrong = [f"missing {name}" for name in own if name not in entries]
-    wrong += [f"unexpected {name}" for name in entries if name not in own]
-    wrong += [
-        f"{name} is {list(entries[name].shape)}, expected {list(own[name].shape)}"
-        for name in own
-        if name in entries and entries[name].shape != own[name].shape
-    ]
-    if wrong:
-        shown = "; ".join(wrong[:8]) + (f"; and {len(wrong) - 8} more" if len(wrong) > 8 else "")
-        raise UserError(f"{path} is a checkpoint of another architecture: {shown}")
-    module.load_state_dict(dict(entries))
+
+    def plain(name: str, value: Any) -> Any:
+        if not isinstance(value, Mapping) or name in published:
+            return value
+        return {key: "none" if key == "weights" else plain(key, inner) for key, inner in value.items()}
+
+    return {name: plain(name, value) for name, value in hyper_parameters.items()}
 
 
 @dataclass(frozen=True)
@@ -156,16 +147,23 @@ def start_from(method: SegmentationMethod, path: str | Path) -> Start:
     """
     content = read_checkpoint(path)
     released = is_released(content)
-    if released:
-        entries = {f"network.{name}": value for name, value in _reference(path, content).entries.items()}
-    else:
-        alike = content.get(KEY, {}).items() <= method.published.items()
-        entries = method.entries_of(content) if alike else rebuild(content, path).state_dict()
+    try:
+        if released:
+            entries = type(method).released_entries(content)
+        elif all(
+            getattr(method, part, None) is None or method.published.get(part) == sha
+            for part, sha in content.get(KEY, {}).items()
+        ):
+            entries = method.entries_of(content)
+        else:
+            entries = rebuild(content, path).state_dict()
+    except UserError as error:
+        raise UserError(f"init.checkpoint={path}: {error}") from error
     own = method.state_dict()
     taken = {name: value for name, value in entries.items() if name in own and own[name].shape == value.shape}
-    needed = [name for name in own if name.startswith("network.encoder.")] or list(own)
+    needed = [name for name in own if name.startswith(method.start_prefix)]
     if missing := [name for name in needed if name not in taken]:
-        trained = content.get("hyper_parameters", {}).get("network", {}).get("encoder")
+        trained = (content.get("hyper_parameters", {}).get("encoder") or {}).get("name")
         raise UserError(
             f"init.checkpoint={path} holds another encoder{f' ({trained})' if trained else ''}: {len(missing)} of the "
             f"{len(needed)} entries of this one are not in it by name and shape, such as {missing[0]}; choose the "
@@ -173,34 +171,3 @@ def start_from(method: SegmentationMethod, path: str | Path) -> Start:
         )
     method.load_state_dict(taken, strict=False)
     return Start(released, sorted(taken), sorted(set(own) - set(taken)), sorted(set(entries) - set(taken)))
-
-
-def _reference(path: str | Path, content: Mapping[str, Any]) -> ReferenceCheckpoint:
-    try:
-        return describe_reference(content)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-
-
-def _from_reference(
-    path: str | Path,
-    content: Mapping[str, Any],
-    audio_encoder: Mapping[str, Any] | None,
-    fusion: Mapping[str, bool | None],
-) -> AVSMethod:
-    reference = _reference(path, content)
-    network = {
-        "encoder": reference.encoder,
-        "weights": "none",
-        "stages": list(reference.stages),
-        "audio": fusion.get("audio") is not False,
-        "visual": bool(fusion.get("visual")),
-    }
-    method = AVSMethod(
-        network=network,
-        audio_encoder=dict(audio_encoder or {"name": "vggish", "weights": "vggish", "frozen": True}),
-        loss={"avm": "audio", "avm_weight": 0.0, "avm_distance": "kl"},
-        optimizer={"name": "adam", "lr": 1e-4},
-    )
-    load_entries(method.network, reference.entries, path)
-    return method.eval()

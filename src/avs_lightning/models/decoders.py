@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avs_lightning.errors import UserError, near_matches
+from avs_lightning.models.heads import Head
 from avs_lightning.models.smp_decoders import SMP_DECODERS, SMPDecoder
+from avs_lightning.targets import build, dotted_path
 
 
 class ResidualUnit(nn.Module):
@@ -47,18 +52,13 @@ class Upsample2(nn.Module):
         return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-class ReferenceDecoder(nn.Module):
+class ReferenceDecoder(Head):
     """Four rectified stages -> logits at the image's resolution.
 
     Args:
         channels: C, of every stage.
         classes: K, number of logits a pixel.
-
-    Attributes:
-        reads: the stages (1-4) that take part.
     """
-
-    reads = (1, 2, 3, 4)
 
     def __init__(self, channels: int = 256, classes: int = 1) -> None:
         super().__init__()
@@ -85,15 +85,21 @@ class ReferenceDecoder(nn.Module):
         return logits
 
 
-def build_decoder(name: str, channels: int) -> ReferenceDecoder | SMPDecoder:
-    """Build "reference" or one of `SMP_DECODERS`.
+def build_decoder(options: Mapping[str, Any]) -> Head:
+    """Build a head.
+
+    Args:
+        options: `channels`, further arguments of the class, and either its `_target_` or `name`: "reference" or one of
+            `SMP_DECODERS`.
 
     Raises:
-        UserError: an unknown decoder; lists the known ones.
+        UserError: an unknown decoder, or one that refuses its options; lists the known ones.
     """
-    if name == "reference":
-        return ReferenceDecoder(channels)
-    if name in SMP_DECODERS:
-        return SMPDecoder(name, channels)
-    known = ("reference", *SMP_DECODERS)
-    raise UserError(f"unknown decoder {name!r}{near_matches(name, known)} (decoder={'|'.join(known)})")
+    options = dict(options)
+    if "_target_" not in options:
+        name, known = options.pop("name"), ("reference", *SMP_DECODERS)
+        if name not in known:
+            raise UserError(f"unknown decoder {name!r}{near_matches(name, known)} (decoder={'|'.join(known)})")
+        options |= {"_target_": dotted_path(ReferenceDecoder if name == "reference" else SMPDecoder)}
+        options |= {} if name == "reference" else {"name": name}
+    return build(options, "decoder", Head)

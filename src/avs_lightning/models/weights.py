@@ -183,3 +183,23 @@ def refuse(what: str, wrong: Iterable[str]) -> None:
     if wrong := list(wrong):
         more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise UserError(f"the state dict does not fit {what}: {'; '.join(wrong[:SHOWN])}{more}")
+
+
+def load_entries(module: nn.Module, entries: Mapping[str, Tensor], path: str | Path) -> None:
+    """Load a state dict strictly.
+
+    Raises:
+        UserError: entries are missing, unexpected or of another shape: lists them.
+    """
+    own = module.state_dict()
+    wrong = [f"missing {name}" for name in own if name not in entries]
+    wrong += [f"unexpected {name}" for name in entries if name not in own]
+    wrong += [
+        f"{name} is {list(entries[name].shape)}, expected {list(own[name].shape)}"
+        for name in own
+        if name in entries and entries[name].shape != own[name].shape
+    ]
+    if wrong:
+        shown = "; ".join(wrong[:8]) + (f"; and {len(wrong) - 8} more" if len(wrong) > 8 else "")
+        raise UserError(f"{path} is a checkpoint of another architecture: {shown}")
+    module.load_state_dict(dict(entries))

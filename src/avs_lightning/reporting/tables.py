@@ -44,16 +44,16 @@ def network_table(method: SegmentationMethod, image_size: int, frames: int = 5) 
     shapes: dict[str, str] = {}
     handles = [
         module.register_forward_hook(lambda _m, _i, out, name=name: shapes.update({name: _shapes(out)}))
-        for name, module in _parts(method)
+        for name, module in method.table_parts()
     ]
     training = method.training
     try:
         with torch.no_grad():
             method.eval()(example_batch(1, image_size, frames))
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
-        network, reason = method.hparams.get("network") or {}, (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"encoder={network.get('encoder')} with decoder={network.get('decoder')} cannot run on frames of "
+            f"{method.label()} cannot run on frames of "
             f"data.image_size={image_size} pixels ({reason}); sizes that are multiples "
             "of 32 fit every decoder, some encoders take the size they were made for alone (224), and "
             "decoder=reference takes the widest range"
@@ -69,21 +69,11 @@ def network_table(method: SegmentationMethod, image_size: int, frames: int = 5) 
     table.add_column("parameters", justify="right")
     table.add_column("trained", justify="right")
     table.add_column("output")
-    for name, module in _parts(method):
+    for name, module in method.table_parts():
         table.add_row(name, *_counts(module), shapes.get(name, ""))
     table.add_section()
     table.add_row("all", *_counts(method), "")
     return table
-
-
-def _parts(method: nn.Module) -> list[tuple[str, nn.Module]]:
-    parts: list[tuple[str, nn.Module]] = []
-    for name, module in method.named_children():
-        if name == "network":
-            parts += [(f"network.{child}", part) for child, part in module.named_children()]
-        elif any(True for _ in module.parameters()):
-            parts.append((name, module))
-    return parts
 
 
 def _counts(module: nn.Module) -> tuple[str, str]:

@@ -13,11 +13,6 @@ from avs_lightning.errors import UserError
 from avs_lightning.studies.cells import STORE, Cell, build_cell
 from avs_lightning.training.named_folders import name_folders_from_the_root
 
-SINGLE_SOURCE = {"ms3": "s4", "synthetic_ms3": "synthetic_s4"}
-"""The data of the S4 cell ("pretrained on Single-source") by the data of the cell that starts from it."""
-MS3_ONLY = ("data.partition", "data.partition_seed")
-"""Settings that S4 does not have."""
-
 
 @dataclass(frozen=True)
 class Composed:
@@ -45,10 +40,10 @@ class Request:
 
 
 def compose_cells(requests: Sequence[Request], compose: Compose, study: str, command: str = "train") -> list[Cell]:
-    """Compose every cell, with the S4 cell that an `init=single_source` without a checkpoint starts from.
+    """Compose every cell, with the cell that one without a checkpoint to start from (`init=single_source`) starts from.
 
     Raises:
-        UserError: a configuration that does not compose, or a start from S4 that has no meaning.
+        UserError: a configuration that does not compose, or a start without a parent.
     """
     return [_compose_cell(request, compose, study, command) for request in requests]
 
@@ -58,30 +53,34 @@ def runs_folder(config: DictConfig) -> Path:
     return Path(config.paths.runs_dir).resolve()
 
 
-def parent_overrides(overrides: Sequence[str], choices: Mapping[str, str]) -> list[str]:
-    """Return the overrides of the S4 cell from which a cell starts: the same network, S4 and its recipe.
+def parent_overrides(overrides: Sequence[str], composed: Composed) -> list[str]:
+    """Return the overrides of the cell from which a cell starts: its own, but for what `init.parent` says.
+
+    That names the parent's settings by the cell's choice of data, "any" for all others; "~KEY" is a setting of the cell
+    that the parent goes without.
 
     Raises:
-        UserError: the cell's data has no S4 counterpart.
+        UserError: nothing is said for the cell's data.
     """
-    data = choices.get("data", "")
-    if data not in SINGLE_SOURCE:
+    by_data, data = composed.config.init.get("parent") or {}, composed.choices.get("data", "")
+    own = by_data.get(data, by_data.get("any"))
+    if own is None:
         raise UserError(
-            f"init=single_source starts MS3 from S4, and data={data} is no MS3: choose data="
-            f"{' or '.join(SINGLE_SOURCE)}, or name the checkpoint (init.checkpoint=FILE)"
+            f"init={composed.choices.get('init')} has no parent for data={data}: choose data={' or '.join(by_data)}, "
+            "or name the checkpoint (init.checkpoint=FILE)"
         )
-    replaced = ("data", "init", "init.checkpoint", *MS3_ONLY)
+    replaced = {"init.checkpoint", *(text.lstrip("~").partition("=")[0] for text in own)}
     kept = [text for text in overrides if text.lstrip("+~").partition("=")[0].partition("@")[0] not in replaced]
-    return [*kept, f"data={SINGLE_SOURCE[data]}", "init=scratch"]
+    return [*kept, *(text for text in own if not text.startswith("~"))]
 
 
 def _compose_cell(request: Request, compose: Compose, study: str, command: str) -> Cell:
     composed = compose(request.overrides)
     parent = None
     if command == "train" and OmegaConf.is_missing(composed.config.init, "checkpoint"):
-        above = compose(parent_overrides(request.overrides, composed.choices))
+        above = compose(parent_overrides(request.overrides, composed))
         name = f"{above.config.name} seed {above.config.seed}"
-        parent = _cell(above, name, {"starts": "single_source"}, study, "train")
+        parent = _cell(above, name, {"starts": composed.choices["init"]}, study, "train")
     return _cell(composed, request.name, request.parameters, study, command, parent)
 
 

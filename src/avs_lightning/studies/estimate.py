@@ -18,7 +18,7 @@ from avs_lightning.errors import UserError
 from avs_lightning.reporting.console import Prose, spoken
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import free_bytes, spoken_bytes
-from avs_lightning.studies.pace import Pace, ended_paces, measured_pace, network_of
+from avs_lightning.studies.pace import Pace, ended_paces, extent_of, measured_pace, network_of
 from avs_lightning.studies.plan import State, read_progress
 from avs_lightning.studies.processes import available_cores
 from avs_lightning.studies.run import all_scores, states_of
@@ -139,7 +139,7 @@ def estimate(cells: Sequence[Cell], slots: int) -> Estimate:
 
 def largest(cells: Sequence[Cell]) -> Cell:
     """Return the cell with the most fusion stages."""
-    return max(cells, key=lambda cell: len(cell.config["method"]["network"]["stages"]))
+    return max(cells, key=lambda cell: extent_of(cell.config))
 
 
 def undrawn(cells: Sequence[Cell]) -> list[Cell]:

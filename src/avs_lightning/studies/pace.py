@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 import yaml
-from omegaconf import OmegaConf
 
 from avs_lightning.data import example_batch
-from avs_lightning.methods import SegmentationMethod
+from avs_lightning.methods.base import SegmentationMethod
+from avs_lightning.methods.building import build_method, method_arguments, method_kind
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import folder_bytes
 from avs_lightning.studies.plan import read_metrics
@@ -30,8 +30,12 @@ from avs_lightning.studies.step_times import (
 )
 from avs_lightning.studies.trial import CLIPS, EPOCHS, Trial
 from avs_lightning.studies.workload import Workload
+from avs_lightning.targets import part_name
 from avs_lightning.training.devices import gpu_names
-from avs_lightning.training.train import build_method
+from avs_lightning.training.signature import leaves
+
+NO_PARTS = ("paths", "data", "init", "optimizer", "schedule", "trainer", "callbacks", "logger", "launcher")
+"""Groups that are no parts of the method."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,30 @@ class Pace:
 
 
 def network_of(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what decides how long a step takes; the fusion stages, which cost little, are left out."""
-    network, data, trainer = config["method"]["network"], config["data"], config["trainer"]
+    """Return what decides how long a step takes: the method's parts but for its `quick_settings`, clips, precision."""
+    data, trainer = config["data"], config["trainer"]
+    kind = method_kind(config)
+    parts = {name: node for name, node in config.items() if isinstance(node, Mapping) and node and name not in NO_PARTS}
+    names = [
+        part_name(node)
+        for name, node in sorted(parts.items(), reverse=True)
+        if name not in ("method", *kind.quick_settings)
+    ]
+    options = dict(leaves(config["method"], "method."))
+    names += [
+        f"{key}={value}"
+        for key, value in sorted(options.items())
+        if not key.startswith(("method._", *kind.quick_settings))
+    ]
     size, batch = f"{data['image_size']}²", f"{data['batch_size']} clips a batch"
-    return str(network["encoder"]), str(network["decoder"]), size, batch, str(trainer["precision"])
+    return *names, size, batch, str(trainer["precision"])
+
+
+def extent_of(config: Mapping[str, Any]) -> int:
+    """Return how much there is in what `network_of` leaves out: the more, the slower among cells alike."""
+    kind = method_kind(config)
+    values = (value for key, value in leaves(config) if key.startswith(kind.quick_settings))
+    return sum(len(value) if isinstance(value, Sequence) else 1 for value in values)
 
 
 def ended_paces(store: Path, networks: set[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[Pace, int]]:
@@ -105,7 +129,7 @@ def measured_pace(cell: Cell, slots: int, trial: Trial, slowdown: float) -> Pace
     """
     config, cores = cell.config, max(1, available_cores() // slots)
     cuda = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
-    method = build_method(OmegaConf.create(dict(config)), {})
+    method = build_method(config, {})
     size, batch = int(config["data"]["image_size"]), int(config["data"]["batch_size"])
     threads = max(1, torch.get_num_threads() // slots)
     steps = network_steps(method, example_batch(batch, size), str(config["trainer"]["precision"]), cuda)
@@ -138,7 +162,9 @@ def run_bytes(method: SegmentationMethod, trial: Trial, work: Workload, config: 
 
     Pictures and clips grow with what is drawn and kept; all else is as in the trial.
     """
-    named = tuple(f"{part}." for part in method.published_parts(config["method"]))  # not stored, but named
+    named = tuple(
+        f"{part}." for part in method.published_parts(method_arguments(type(method), config))
+    )  # not stored, but named
     entries = {name: tensor for name, tensor in method.state_dict().items() if not name.startswith(named)}
     weights = sum(tensor.numel() * tensor.element_size() for tensor in entries.values())
     moments = 2 * sum(p.numel() * p.element_size() for p in method.parameters() if p.requires_grad)

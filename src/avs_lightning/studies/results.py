@@ -101,8 +101,7 @@ def _clip_settings(folder: Path) -> Iterator[tuple[str, Any]]:
 
 def _encoder(folder: Path) -> str:
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
-        network = yaml.load((folder / "config.yaml").read_text(), yaml.CSafeLoader)["method"]["network"]
-        return str(network["encoder"])
+        return str(yaml.load((folder / "config.yaml").read_text(), yaml.CSafeLoader)["encoder"]["name"])
     return ""
 
 

@@ -13,6 +13,7 @@ import torch
 from hydra.utils import instantiate
 
 from avs_lightning.data import ClipDataModule
+from avs_lightning.methods.loading import without_weights
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import folder_bytes
 from avs_lightning.studies.plan import read_metrics, write_config
@@ -87,14 +88,10 @@ def run_trial(cell: Cell, folder: Path) -> Trial:
 
 def trial_config(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return a cell's configuration for a trial: its own in all but the number of clips, epochs and devices."""
-    config = copy.deepcopy(dict(given))
+    config: dict[str, Any] = copy.deepcopy(without_weights(given))
     cuda = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
     config["paths"]["output_dir"] = str(folder / "run")
     config["init"]["checkpoint"] = None
-    for part in (config, config["method"]):
-        for name in ("encoder", "audio_encoder", "network"):
-            if "weights" in part.get(name, ()):
-                part[name]["weights"] = "none"
     config["data"] |= {"batch_size": 1, "eval_batch_size": 1, "limit": CLIPS}
     if "synthetic" in config["data"]:
         drawn = {"clips": dict.fromkeys(("train", "val", "test"), CLIPS), "workers": 1, "progress": False}

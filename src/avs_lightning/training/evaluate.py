@@ -14,7 +14,6 @@ from avs_lightning.data.fingerprint import data_identity
 from avs_lightning.data.probes import Probe, ProbedDataset, chosen_probes
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
-from avs_lightning.methods.avs import AVS
 from avs_lightning.methods.loading import is_released, read_checkpoint, rebuild
 from avs_lightning.reporting.console import console, is_first_process, say
 from avs_lightning.reporting.tables import network_table, scores_table
@@ -48,10 +47,14 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule = instantiate(cfg.data, _convert_="all")
     datamodule.check(cfg.split)
-    audio_encoder: Any = OmegaConf.to_container(cfg.audio_encoder, resolve=True)
-    content = read_checkpoint(cfg.checkpoint)
-    method = rebuild(content, cfg.checkpoint, audio_encoder, cfg.fusion)
-    note_fusion(cfg, method, is_released(content))
+    content: Any = read_checkpoint(cfg.checkpoint)
+    groups: Any = OmegaConf.to_container(cfg, resolve=True)
+    method = rebuild(content, cfg.checkpoint, groups)
+    settings, note = method.reconcile(groups, is_released(content))
+    for key, value in settings.items():
+        OmegaConf.update(cfg, key, value)
+    if note and is_first_process():
+        say(note)
     del content
     if is_first_process():
         console.print(network_table(method, cfg.data.image_size))
@@ -78,21 +81,6 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
             say_scores(result, f"{Path(cfg.checkpoint).name}, {cfg.split} split of {cfg.data.name}")
             say(f"Everything is in {folder.path}")
     return result
-
-
-def note_fusion(cfg: DictConfig, method: SegmentationMethod, released: bool) -> None:
-    """Record what TPAVI attends to, and say what was assumed: a released checkpoint cannot tell."""
-    network, asked = method.get_submodule("network"), cfg.fusion
-    if not isinstance(network, AVS):
-        return
-    assumed = [name for name, value in asked.items() if value is None]
-    asked.audio, asked.visual = network.uses_audio, network.uses_visual
-    if assumed and network.stages and released and is_first_process():
-        attends = f"fusion.audio={str(asked.audio).lower()} fusion.visual={str(asked.visual).lower()}"
-        say(
-            f"A released checkpoint cannot tell what its TPAVI attends to: {attends} is assumed; if it was trained "
-            "otherwise, say so with these two settings"
-        )
 
 
 def say_scores(result: Mapping[str, Any], tested: str) -> None:

@@ -12,6 +12,7 @@ from avs_lightning.reporting.console import is_first_process, say
 from avs_lightning.reporting.wandb_media import log_results
 from avs_lightning.training.metrics_csv import MetricsCSV
 from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.training.trainer import named_parts
 from avs_lightning.training.wandb_run import Dashboard, finish_wandb, is_training, start_wandb, wandb_mode
 
 
@@ -50,4 +51,4 @@ def build_loggers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:
         mode = wandb_mode(options.get("mode"))
         if mode != "disabled":
             loggers.append(Dashboard(start_wandb(cfg, folder, mode), is_training(cfg)))
-    return loggers
+    return loggers + named_parts(cfg.logger, "logger", Logger)  # type: ignore[type-abstract]

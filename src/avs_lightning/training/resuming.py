@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from avs_lightning.errors import UserError
-from avs_lightning.training.signature import holder, relevant_settings
+from avs_lightning.training.signature import holder, leaves, relevant_settings
 
 LIMITS = ("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time")
 """Settings of the trainer that end a training; a run goes on with others, since they change no step."""
@@ -34,12 +34,12 @@ def check_resume(stored: Mapping[str, Any], config: Mapping[str, Any], folder: P
             f"{listed}: the run in {folder} goes on as it began, so that this cannot take effect; leave it out, or "
             f"begin a new run from its weights: init.checkpoint={folder}/checkpoints/best.ckpt"
         )
-    schedule = holder(config, "method.optimizer.scheduler")[0].get("scheduler", "constant")
+    schedule = holder(config, "schedule.name")[0].get("name", "constant")
     limits = [key for key in ("trainer.max_epochs", "trainer.max_steps") if _value(stored, key) != _value(config, key)]
     if limits and schedule != "constant":
         raise UserError(
             f"{limits[0]}={_value(config, limits[0])} (was {_value(stored, limits[0])}): "
-            f"method.optimizer.scheduler={schedule} spans the whole training, and the epochs before had the learning "
+            f"schedule.name={schedule} spans the whole training, and the epochs before had the learning "
             f"rates of the shorter one; begin a new run, or one from these weights: "
             f"init.checkpoint={folder}/checkpoints/best.ckpt"
         )
@@ -61,9 +61,9 @@ def longer(trainer: Mapping[str, Any], epochs: int, steps: int) -> str:
 
 
 def _changed(stored: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[str]:
-    before, now = (dict(_leaves(relevant_settings(settings))) for settings in (stored, config))
+    before, now = (dict(leaves(relevant_settings(settings))) for settings in (stored, config))
     for key in {**before, **now}:
-        may_differ = key == "recipe.max_epochs" or key in {f"trainer.{name}" for name in LIMITS}
+        may_differ = key in {f"trainer.{name}" for name in LIMITS}
         if not may_differ and before.get(key) != now.get(key):
             for part in TOGETHER.get(key, (key,)):
                 if _value(stored, part) != _value(config, part):
@@ -71,14 +71,6 @@ def _changed(stored: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[s
     for key in ("paths.data_dir", "paths.runs_dir"):  # what follows from them is there by itself: data.root
         if _value(stored, key) != _value(config, key):
             yield key
-
-
-def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
 
 
 def _value(config: Mapping[str, Any], key: str) -> Any:

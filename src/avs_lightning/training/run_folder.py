@@ -33,7 +33,7 @@ PACKAGES = (
 
 log = logging.getLogger(__name__)
 
-DECISIVE = ("data", "models", "methods", "metrics", "training", "losses.py", "checkpoints.py")
+DECISIVE = ("data", "models", "methods", "metrics", "training", "losses.py")
 LOCK = ".lock"
 
 

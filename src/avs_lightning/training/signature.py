@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from typing import Any
 from avs_lightning.training.devices import process_count
 
 IRRELEVANT = (
-    "name", "study", "paths", "logger", "launcher", "resume", "dry_run", "test", "probes", "probe_sounds",
-    "callbacks.pictures", "callbacks.clips", "init.checkpoint",
+    "name", "label", "study", "paths", "logger", "launcher", "resume", "dry_run", "test", "probes", "probe_sounds",
+    "callbacks.pictures", "callbacks.clips", "init.checkpoint", "init.parent",
     "data.root", "data.workers", "data.persistent_workers", "data.pin_memory", "data.eval_batch_size",
     "data.batch_size", "data.synthetic.workers", "data.synthetic.progress",
     "trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes", "trainer.enable_progress_bar",
@@ -21,8 +21,6 @@ IRRELEVANT = (
 )  # fmt: skip
 """Settings that cannot change a result. All others count, new ones included. Batch size, devices and nodes count as
 their product, the global batch: losses, BatchNorm and scores are those of all processes together."""
-FILES = ("encoder.weights", "audio_encoder.weights", "method.network.weights", "method.audio_encoder.weights")
-"""Settings that may name a file, which counts by what it holds."""
 
 
 def relevant_settings(
@@ -43,14 +41,23 @@ def relevant_settings(
         relevant["starts_from"] = starts_from or content(relevant["init"]["checkpoint"])
     else:
         relevant["checkpoint"] = content(relevant["checkpoint"])
-    for key in FILES:
-        node, last = holder(relevant, key)
-        if isinstance(node.get(last), str):
-            node[last] = content(node[last])
+    for key, value in leaves(relevant):
+        if key.endswith(".weights") and isinstance(value, str):  # may name a file, which counts by what it holds
+            node, last = holder(relevant, key)
+            node[last] = content(value)
     for key in IRRELEVANT:
         node, last = holder(relevant, key)
         node.pop(last, None)
     return relevant
+
+
+def leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each value of a configuration with its dotted key."""
+    for name, value in list(settings.items()):
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def holder(config: Mapping[str, Any], key: str) -> tuple[dict[str, Any], str]:

@@ -18,8 +18,9 @@ from pytorch_lightning.callbacks import Callback
 from avs_lightning.data.probes import Probe
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
-from avs_lightning.methods.loading import Start, load_entries, read_checkpoint, start_from, without_weights
-from avs_lightning.methods.published import KEY
+from avs_lightning.methods.building import build_method
+from avs_lightning.methods.loading import Start, read_checkpoint, start_from
+from avs_lightning.models.weights import load_entries
 from avs_lightning.reporting.console import console, is_first_process, say
 from avs_lightning.reporting.tables import network_table
 from avs_lightning.training.checkpoints import BestCheckpoint, LastCheckpoint
@@ -29,7 +30,7 @@ from avs_lightning.training.loggers import log_data, run_loggers
 from avs_lightning.training.resuming import check_resume, longer, same_limits
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.stops import explained_stops
-from avs_lightning.training.trainer import build_trainer, check_monitor, check_settings
+from avs_lightning.training.trainer import build_trainer, check_monitor, check_settings, plain
 
 C = TypeVar("C", bound=Callback)
 log = logging.getLogger(__name__)
@@ -61,7 +62,10 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     resume_from = folder.last if resuming and folder.last.exists() else None
     checkpoint = read_checkpoint(resume_from) if resume_from else None
     with console.status("building the network (pretrained weights are fetched on first use)"):
-        method = build_method(cfg, checkpoint)
+        method = build_method(plain(cfg), checkpoint)
+    if checkpoint is None:
+        method.check_start(cfg.init.checkpoint)
+        initialise(method, cfg.init.checkpoint)
     check_monitor(cfg.callbacks.checkpoint.monitor, method)
     if is_first_process():
         console.print(network_table(method, cfg.data.image_size))
@@ -132,32 +136,21 @@ def build_datamodule(cfg: DictConfig) -> Any:
     return datamodule
 
 
-def build_method(cfg: DictConfig, checkpoint: Mapping[str, Any] | None = None) -> SegmentationMethod:
-    """Build the method of `cfg.method`, with pretrained weights and those of `init.checkpoint`.
-
-    Args:
-        cfg: the configuration of a run.
-        checkpoint: what the run goes on from, and takes its weights from instead; an empty one for weights as drawn.
-    """
-    options: Any = OmegaConf.to_container(cfg.method, resolve=True)
-    if checkpoint is not None:
-        options = without_weights(options, checkpoint.get(KEY, ()))
-    method = instantiate(options, _convert_="all")
-    if not isinstance(method, SegmentationMethod):
-        raise UserError(f"method._target_={cfg.method.get('_target_')} is no SegmentationMethod")
-    if checkpoint is None and cfg.init.checkpoint is not None:
-        start = start_from(method, cfg.init.checkpoint)
-        log.info("kept as built: %s; left out: %s", ", ".join(start.kept) or "none", ", ".join(start.left) or "none")
-        if is_first_process():
-            for line in describe_start(start, cfg):
-                console.print(line, soft_wrap=True, markup=False)
-    return method
+def initialise(method: SegmentationMethod, checkpoint: str | None) -> None:
+    """Take the weights of `init.checkpoint`, and say which."""
+    if checkpoint is None:
+        return
+    start = start_from(method, checkpoint)
+    log.info("kept as built: %s; left out: %s", ", ".join(start.kept) or "none", ", ".join(start.left) or "none")
+    if is_first_process():
+        for line in describe_start(start, checkpoint):
+            console.print(line, soft_wrap=True, markup=False)
 
 
-def describe_start(start: Start, cfg: DictConfig) -> Iterator[str]:
-    """Say what was taken from `init.checkpoint`, and by its parts what was not."""
+def describe_start(start: Start, checkpoint: str) -> Iterator[str]:
+    """Say what was taken from a checkpoint, and by its parts what was not."""
     counts = f"{len(start.taken)} entries taken over, {len(start.kept)} kept as built, {len(start.left)} left out"
-    yield f"Starts from {cfg.init.checkpoint}: {counts}"
+    yield f"Starts from {checkpoint}: {counts}"
     for names, meaning in (
         (start.kept, "Not in the checkpoint, kept as built"),
         (start.left, "Of no use here, left out"),
@@ -165,9 +158,8 @@ def describe_start(start: Start, cfg: DictConfig) -> Iterator[str]:
         if names:
             parts = dict.fromkeys(re.sub(r"^(network\.(fusion\.)?\w+|\w+).*", r"\1", name) for name in names)
             yield f"{meaning}: {', '.join(parts)}"
-    if start.released and cfg.fusion.stages:
-        attends = f"fusion.audio={str(cfg.fusion.audio).lower()} fusion.visual={str(cfg.fusion.visual).lower()}"
-        yield f"A released checkpoint cannot tell what its TPAVI attends to: taken as trained with {attends}, as here"
+    if start.released:
+        yield "A checkpoint of the released code does not tell how its parts were used: taken as with these settings"
 
 
 def dry_run(method: SegmentationMethod, datamodule: pl.LightningDataModule) -> dict[str, Any]:
@@ -224,8 +216,3 @@ def callback(trainer: pl.Trainer, kind: type[C]) -> C:
 def read_config(folder: RunFolder) -> dict[str, Any]:
     """Return the configuration a run folder holds, as plain values."""
     return plain(OmegaConf.load(folder.config))
-
-
-def plain(cfg: Any) -> Any:
-    """Return a configuration resolved, as plain values."""
-    return OmegaConf.to_container(cfg, resolve=True)

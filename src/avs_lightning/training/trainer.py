@@ -2,19 +2,23 @@
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
+from torch.nn import Parameter
 
 from avs_lightning.data import example_batch
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.methods import SegmentationMethod
+from avs_lightning.methods.optimizers import build_optimizer
 from avs_lightning.reporting.clip_records import ClipRecords
 from avs_lightning.reporting.pictures import ClipPictures
+from avs_lightning.targets import build
 from avs_lightning.training.checkpoint_io import AtomicCheckpointIO
 from avs_lightning.training.checkpoints import BestCheckpoint, InterruptedCheckpoint, LastCheckpoint
 from avs_lightning.training.cost import TrainingCost
@@ -26,6 +30,8 @@ from avs_lightning.training.precision import check_precision
 from avs_lightning.training.progress import RunProgress
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.sync_batch_norm import BatchNormSync
+
+T = TypeVar("T")
 
 
 def build_trainer(
@@ -43,7 +49,7 @@ def build_trainer(
     Raises:
         UserError: Lightning refuses the arguments (an accelerator that is not there, too many devices).
     """
-    given: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
+    given = plain(cfg.trainer)
     options = {name: value for name, value in given.items() if value is not None or takes_none(name)}
     check_processes(given)
     several = process_count(given) > 1
@@ -73,6 +79,11 @@ def build_trainer(
     return trainer
 
 
+def plain(settings: Any) -> Any:
+    """Return settings resolved, as plain values."""
+    return OmegaConf.to_container(settings, resolve=True)
+
+
 def takes_none(name: str) -> bool:
     """Say whether None means something to the Trainer's argument; elsewhere null leaves the argument out."""
     argument = inspect.signature(pl.Trainer.__init__).parameters.get(name)
@@ -92,6 +103,7 @@ def build_callbacks(cfg: DictConfig, folder: RunFolder, test_sets: int = 1) -> l
         callbacks.append(
             ClipPictures(folder.pictures, cfg.callbacks.pictures.clips, cfg.callbacks.pictures.every_n_epochs)
         )
+    callbacks += named_parts(cfg.callbacks, "callbacks", Callback)
     if "checkpoint" in cfg.callbacks:
         callbacks += [TrainingCost(), GradientNorm(), History(folder.curves), LearningRateMonitor("step")]
         callbacks += checkpoints(cfg.callbacks.checkpoint, folder)
@@ -104,14 +116,26 @@ def checkpoints(options: DictConfig, folder: RunFolder) -> list[Callback]:
     return [best, LastCheckpoint(folder.last), InterruptedCheckpoint(folder.interrupted)]
 
 
+def named_parts(settings: DictConfig, group: str, base: type[T]) -> list[T]:
+    """Build the members of a group that name a class by `_target_`.
+
+    Raises:
+        UserError: there is no such class, or it refuses its arguments.
+    """
+    named = {name: node for name, node in plain(settings).items() if isinstance(node, dict) and "_target_" in node}
+    return [build(node, f"{group}.{name}", base) for name, node in named.items()]
+
+
 def check_settings(cfg: DictConfig) -> None:
     """Refuse what cannot lead to the results that are asked for, before anything is built.
 
     Raises:
-        UserError: a precision that this machine does not have, settings that leave no best checkpoint, or Lightning's
-            dry run, which leaves nothing.
+        UserError: a precision that this machine does not have, an optimiser that cannot be built, settings that leave
+            no best checkpoint, or Lightning's dry run, which leaves nothing.
     """
     check_precision(cfg.trainer, training=True)
+    optimizer, schedule = cfg.optimizer, cfg.schedule
+    build_optimizer([Parameter(torch.zeros(1))], plain(optimizer), plain(schedule), lambda: 1)
     if cfg.trainer.get("fast_dev_run"):
         raise UserError(
             f"trainer.fast_dev_run={cfg.trainer.fast_dev_run}: Lightning then writes no logs, and a run is made of "

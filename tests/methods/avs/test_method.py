@@ -7,24 +7,20 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning.strategies.ddp import DDPStrategy
+from tests.networks import tiny_avs
 from torch import Tensor, nn
 
 from avs_lightning.data import ClipBatch, example_batch
 from avs_lightning.data.clip import map_tensors
 from avs_lightning.errors import UserError
-from avs_lightning.losses import avm_audio, avm_cosine, avm_visual
 from avs_lightning.methods.avs import AVSMethod
+from avs_lightning.methods.avs.losses import avm_audio, avm_cosine, avm_visual
 from avs_lightning.training.sync_batch_norm import BatchNormSync
 
 
-def method(loss: dict[str, Any] | None = None, **network: Any) -> AVSMethod:
+def method(loss: dict[str, Any] | None = None, **settings: Any) -> AVSMethod:
     torch.manual_seed(0)
-    return AVSMethod(
-        network={"encoder": "test_resnet", "channels": 8, **network},
-        audio_encoder={"name": "small", "frozen": False},
-        loss={"avm": "audio", "avm_weight": 0.5, "avm_distance": "kl", **(loss or {})},
-        optimizer={"name": "adam", "lr": 1e-3},
-    )
+    return tiny_avs(loss, **settings)
 
 
 def random_batch(clips: int = 4, size: int = 64) -> ClipBatch:
@@ -159,7 +155,7 @@ def test_a_loss_that_is_no_number_names_the_clips() -> None:
     for index, outputs in ((2, fine), (3, broken), (4, broken)):
         built.on_train_batch_end(outputs, batch, index)
     with pytest.raises(
-        UserError, match=r"the loss became nan in epoch 1, batch 4, clips noise 0, noise 1.*method.optimizer.lr"
+        UserError, match=r"the loss became nan in epoch 1, batch 4, clips noise 0, noise 1.*optimizer.lr"
     ):
         built.on_train_batch_end(fine, batch, 5)
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from hydra import initialize_config_module
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
@@ -18,6 +17,7 @@ from avs_lightning.cli.hydra_app import CONFIG_MODULE, set_up_hydra
 from avs_lightning.cli.sweep import compose
 from avs_lightning.data import ClipBatch, example_batch
 from avs_lightning.methods.avs.tpavi import TPAVI
+from avs_lightning.methods.building import build_method
 from avs_lightning.models import NetworkOutput
 
 CLIPS, FRAMES, SIZE = 2, 5, 64
@@ -31,7 +31,8 @@ def published_method(data: str, encoder: str) -> Any:
     with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
         config = compose("train", overrides).config
     torch.manual_seed(0)
-    method = instantiate(OmegaConf.to_container(config, resolve=True)["method"], _convert_="all")
+    settings: Any = OmegaConf.to_container(config, resolve=True)
+    method: Any = build_method(settings)
     with torch.no_grad():
         for tpavi in method.network.fusion.values():
             tpavi.W_z[1].weight.normal_()  # zero at first: no gradient would reach what comes before it

@@ -18,6 +18,7 @@ from avs_lightning.models.encoders import VisualEncoder
 from avs_lightning.models.neck import Neck
 from avs_lightning.models.output import NetworkOutput
 from avs_lightning.models.weights import load_renamed, tensors_of
+from avs_lightning.targets import part_name
 
 STAGES = (1, 2, 3, 4)
 
@@ -33,8 +34,9 @@ class AVS(nn.Module):
         audio: TPAVI attends from the pixels to the sound.
         visual: TPAVI attends from the pixels to all pixels. With both, one module is used twice and averaged.
         scope: "clip" as published, or "frame"; see `TPAVI`.
-        decoder: "reference", or the name of a segmentation_models_pytorch decoder.
-        channels: C, of every stage after the neck.
+        decoder: "reference", the name of a segmentation_models_pytorch decoder, or `_target_` and arguments of any
+            head, see `build_decoder`.
+        channels: C, of every stage after the neck; None: the decoder's, else 256.
         audio_channels: of the audio embedding.
         image_size: height and width of the images, for encoders that are built for one size.
         drop_path: stochastic depth of the encoder in training, see `VisualEncoder`; the released code trains PVT-v2
@@ -43,6 +45,7 @@ class AVS(nn.Module):
     Attributes:
         hyper_parameters: the arguments; `AVS(**hyper_parameters)` is the same network.
         stages, uses_audio, uses_visual, channels, audio_channels: of the arguments.
+        decoder_name: what the decoder is called.
 
     Raises:
         UserError: an encoder, decoder, scope or stage that does not exist.
@@ -57,13 +60,15 @@ class AVS(nn.Module):
         audio: bool = True,
         visual: bool = False,
         scope: str = "clip",
-        decoder: str = "reference",
-        channels: int = 256,
+        decoder: str | Mapping[str, Any] = "reference",
+        channels: int | None = None,
         audio_channels: int = 128,
         image_size: int = 224,
         drop_path: float = 0.0,
     ) -> None:
         super().__init__()
+        options: dict[str, Any] = {"name": decoder} if isinstance(decoder, str) else dict(decoder)
+        channels = int(options.setdefault("channels", channels or 256))
         self.hyper_parameters: dict[str, Any] = {
             "encoder": encoder,
             "weights": weights,
@@ -84,7 +89,8 @@ class AVS(nn.Module):
         self.encoder = VisualEncoder(encoder, weights, frozen_encoder, image_size, drop_path)
         self.neck = Neck(self.encoder.channels, channels)
         self.fusion = nn.ModuleDict({str(i): TPAVI(channels, audio_channels, scope) for i in self.stages})
-        self.decoder = build_decoder(decoder, channels)
+        self.decoder = build_decoder(options)
+        self.decoder_name = part_name(options)
         self._freeze_unused()
         # TPAVI reads positions as rows of channels, and CPU convolutions take half the time in this layout.
         for part in (self.encoder, self.neck, self.decoder):
@@ -146,8 +152,8 @@ class AVS(nn.Module):
             z, a = self.fuse(i, x.unflatten(0, (b, t)), audio)
             stages.append(F.relu(z.flatten(0, 1)))
             vectors.append(a)
-        logits = self.decoder(stages, tuple(images.shape[-2:]))
-        return NetworkOutput(logits.unflatten(0, (b, t)), [z.unflatten(0, (b, t)) for z in stages], vectors)
+        features = [z.unflatten(0, (b, t)) for z in stages]
+        return self.decoder.output(features, vectors, (images.shape[-2], images.shape[-1]))
 
     def fuse(self, stage: int, x: Tensor, audio: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """TPAVI at `stage` (1-4) of x [B, T, C, h, w]: the fused map, and the audio vectors [B, T, C] or None."""
