@@ -1,7 +1,7 @@
 """The one error that users are meant to see."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -24,18 +24,28 @@ def near_matches(name: str, allowed: Iterable[str], most: int = 5) -> str:
     return f"; did you mean {', '.join(close)}?" if close else ""
 
 
-def choose(value: T, allowed: Iterable[T], key: str) -> T:
-    """Return a value that is one of those allowed.
+def choose(value: T, allowed: Iterable[T], setting: str, hint: str = "") -> T:
+    """Return `value`, which has to be one of `allowed`.
 
     Args:
-        value: of a setting.
-        allowed: in the order in which they are listed.
-        key: of the setting.
+        value: as it was given.
+        allowed: every value that means something.
+        setting: what it was given for, and where: "data.audio", "study.yaml, layout: rows".
+        hint: what else can be done, behind what is allowed.
 
     Raises:
-        UserError: it is none of them; lists them, near matches first.
+        UserError: it is none of them: names near matches, and all that there are.
     """
-    if value not in (names := list(allowed)):
-        near = near_matches(str(value), map(str, names))
-        raise UserError(f"{key}={value} is unknown{near} (allowed: {', '.join(map(str, names))})")
+    values = list(allowed)
+    if value not in values:
+        names = [str(name) for name in values]
+        raise UserError(
+            f"{setting}={value} is unknown{near_matches(str(value), names)} "
+            f"(allowed: {', '.join(names) or 'none'}){hint}"
+        )
     return value
+
+
+def shortened(lines: Sequence[str], most: int = 8) -> list[str]:
+    """Return the first lines of a long list, and how many more there are."""
+    return [*lines[:most], *([f"and {len(lines) - most} more"] if len(lines) > most else [])]

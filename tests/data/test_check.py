@@ -12,7 +12,7 @@ from PIL import Image
 from avs_lightning.data.check import check_dataset
 from avs_lightning.data.problems import Problem, problem_lines
 from avs_lightning.errors import UserError
-from avs_lightning.rows import write_rows
+from avs_lightning.files import write_rows
 
 Write = Callable[..., Path]
 SIZE = 32

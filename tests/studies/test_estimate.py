@@ -15,12 +15,12 @@ from rich.console import Console
 from avs_lightning.cli import sweep
 from avs_lightning.cli.hydra_app import CONFIG_MODULE, set_up_hydra
 from avs_lightning.methods.avs import VGGish
+from avs_lightning.machine import available_cores
 from avs_lightning.studies import estimate as estimates
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.composing import Request, compose_cells
 from avs_lightning.studies.estimate import estimate, makespan, time_left, undrawn
 from avs_lightning.studies.pace import Pace, ended_paces, gpu_names, measured_pace, network_of
-from avs_lightning.studies.processes import available_cores
 from avs_lightning.studies.step_times import overlapped, quickest
 from avs_lightning.studies.trial import Trial, run_trial, trial_config
 from avs_lightning.studies.workload import Workload, clip_counts, training_steps

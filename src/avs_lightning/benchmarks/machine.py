@@ -1,23 +1,23 @@
 """What a benchmark ran on, as far as it explains the numbers."""
 
 import datetime
-import os
 import platform
 from pathlib import Path
 
 import torch
 
+from avs_lightning.machine import available_cores, memory_gib
+
 
 def describe_machine() -> dict[str, str | int | float | None]:
     """Return the date, processor, cores, memory, accelerator and versions; nothing that identifies the machine."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     cuda = torch.cuda.is_available()
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": available_cores(),
         "torch_threads": torch.get_num_threads(),
-        "memory_gb": round(memory / 2**30, 1),
+        "memory_gb": memory_gib(),
         "gpu": torch.cuda.get_device_name() if cuda else None,
         "gpu_memory_gb": round(torch.cuda.get_device_properties(0).total_memory / 2**30, 1) if cuda else None,
         "system": platform.system(),

@@ -14,7 +14,8 @@ from rich.table import Table
 from avs_lightning.benchmarks import loading, log_mels, scoring, startup, tpavi, training_step
 from avs_lightning.benchmarks.machine import describe_machine
 from avs_lightning.benchmarks.measuring import Comparison, Measurement, Place, measure
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
+from avs_lightning.files import write_whole
 
 BENCHMARKS: dict[str, Callable[[Place, bool], Iterator[Comparison]]] = {
     "tpavi": tpavi.compare_forms,
@@ -49,10 +50,7 @@ def run_benchmarks(rows: Sequence[str] | None, output: Path, quick: bool = False
     """
     chosen = list(BENCHMARKS) if rows is None else list(rows)
     for name in chosen:
-        if name not in BENCHMARKS:
-            raise UserError(
-                f"there is no benchmark {name!r}{near_matches(name, BENCHMARKS)} (allowed: {', '.join(BENCHMARKS)})"
-            )
+        choose(name, BENCHMARKS, "benchmark")
     console, machine = Console(), describe_machine()
     results: list[dict[str, Any]] = []
     _write(output, machine, results)
@@ -130,7 +128,6 @@ def _cell(side: dict[str, Any], unit: str) -> str:
 
 def _write(output: Path, machine: dict[str, Any], results: list[dict[str, Any]]) -> None:
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps({"machine": machine, "rows": results}, indent=1, ensure_ascii=False) + "\n")
+        write_whole(output, json.dumps({"machine": machine, "rows": results}, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise UserError(f"cannot write the benchmark's results to {output}: {error.strerror}") from error

@@ -87,8 +87,8 @@ def check(options: argparse.Namespace) -> int:
     """`avs data check`."""
     from avs_lightning.data.check import check_dataset
     from avs_lightning.data.problems import Problem, problem_lines
+    from avs_lightning.files import write_rows
     from avs_lightning.reporting.console import console
-    from avs_lightning.rows import write_rows
 
     problems = check_dataset(options.root, image_size=options.size)
     for line in problem_lines(problems):

@@ -27,8 +27,8 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
 
     from avs_lightning.cli.study import runs_folder
+    from avs_lightning.files import write_rows
     from avs_lightning.reporting.console import console
-    from avs_lightning.rows import write_rows
     from avs_lightning.studies.listing import Listed, listed_in
 
     folder = options.folder.expanduser() if options.folder else runs_folder()

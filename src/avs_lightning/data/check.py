@@ -1,6 +1,5 @@
 """Looks at every file that a data set's CSV promises."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from avs_lightning.data.layout import LAYOUTS, ClipRow, Layout
 from avs_lightning.data.problems import Problem
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
+from avs_lightning.machine import available_cores
 
 
 def check_dataset(
@@ -41,7 +41,7 @@ def check_dataset(
     problems: list[Problem] = []
     with (
         Progress(*columns, console=Console(stderr=True), disable=not progress) as bar,
-        ThreadPoolExecutor(workers or os.cpu_count()) as pool,
+        ThreadPoolExecutor(workers or available_cores()) as pool,
     ):
         for layout in _layouts(root, setting):
             clips = layout.rows()
@@ -58,11 +58,7 @@ def check_dataset(
 
 def _layouts(root: str | Path, setting: str | None) -> list[Layout]:
     if setting is not None:
-        if setting not in LAYOUTS:
-            raise UserError(
-                f"unknown setting {setting!r}{near_matches(setting, LAYOUTS)} (allowed: {', '.join(LAYOUTS)})"
-            )
-        return [LAYOUTS[setting](root)]
+        return [LAYOUTS[choose(setting, LAYOUTS, "setting")](root)]
     if found := [layout(root) for layout in LAYOUTS.values() if layout.is_in(root)]:
         return found
     folders = ", ".join(f"{layout.folder}/{layout.csv_name}" for layout in LAYOUTS.values())

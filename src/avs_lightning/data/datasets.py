@@ -11,12 +11,13 @@ from torch.utils.data import Dataset
 
 from avs_lightning.data.audio import read_wav
 from avs_lightning.data.clip import Clip
-from avs_lightning.data.layout import ClipRow, Layout, check_split
+from avs_lightning.data.layout import ClipRow, Layout
+from avs_lightning.data.metadata import SPLITS
 from avs_lightning.data.pickles import load_log_mel_pickle
 from avs_lightning.data.pictures import read_frame, read_mask
 from avs_lightning.data.sound import Sound
 from avs_lightning.data.spectrogram import MELS, PATCH_FRAMES, RATE
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 
 Audio = Literal["auto", "wav", "log_mel"]
 AUDIO = ("auto", "wav", "log_mel")
@@ -78,9 +79,8 @@ class AVSBenchDataset(ClipDataset):
         audio: Audio = "auto",
         limit: int | None = None,
     ) -> None:
-        check_split(split)
-        if audio not in AUDIO:
-            raise UserError(f"unknown data.audio {audio!r}{near_matches(audio, AUDIO)} (allowed: {', '.join(AUDIO)})")
+        choose(split, SPLITS, "split")
+        choose(audio, AUDIO, "data.audio")
         self.layout = self.layout_type(root)
         self.image_size = image_size
         self.audio = audio

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from PIL import Image, UnidentifiedImageError
 
-from avs_lightning.data.metadata import SPLITS, read_rows
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.data.metadata import read_rows
+from avs_lightning.errors import UserError
 
 SYNTHETIC_RECORD = "synthetic.json"
 """The file beside the CSV that says that the clips are drawn, and from what."""
@@ -196,9 +196,3 @@ LAYOUTS: dict[str, type[Layout]] = {layout.setting: layout for layout in (Single
 def absolute_root(root: str | Path) -> str:
     """Return a data root from the file system's own, so that it means the same folder wherever it is read."""
     return str(Path(root).expanduser().absolute())
-
-
-def check_split(split: str) -> None:
-    """Raise `UserError` unless `split` is train, val or test."""
-    if split not in SPLITS:
-        raise UserError(f"unknown split {split!r}{near_matches(split, SPLITS)} (allowed: {', '.join(SPLITS)})")

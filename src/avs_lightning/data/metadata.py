@@ -4,7 +4,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 
 SPLITS = ("train", "val", "test")
 
@@ -51,11 +51,7 @@ def _check_rows(path: Path, rows: list[dict[str, str]], id_column: str) -> None:
         where = f"{path}, line {line}"
         if empty := [column for column, value in row.items() if not value]:
             raise UserError(f"{where}: no value for {', '.join(empty)}")
-        if row["split"] not in SPLITS:
-            raise UserError(
-                f"{where}: unknown split {row['split']!r}{near_matches(row['split'], SPLITS)} "
-                f"(allowed: {', '.join(SPLITS)})"
-            )
+        choose(row["split"], SPLITS, f"{where}: split")
         for column in (id_column, "category"):
             if any(part in row.get(column, "") for part in ("/", "\\", "..", "\0")):
                 raise UserError(f"{where}: {column} {row[column]!r} names a file or folder, so it cannot be a path")

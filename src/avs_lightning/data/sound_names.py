@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 
 OWN = "true"
 OFFSCREEN = "offscreen"
@@ -35,9 +35,7 @@ def probe_names(probes: str | Sequence[str] | None, sounds: str | Path | None = 
         every = [name for name in PROBES if name != OFFSCREEN or sounds is not None]
         asked = [*every, *(name for name in asked if name != "all")]
     for name in asked:
-        if name not in PROBES:
-            known = f"there are {', '.join(PROBES)}, and all or none of them"
-            raise UserError(f"there is no audio probe {name!r}; {known}{near_matches(str(name), PROBES)}")
+        choose(name, PROBES, "probes", ", or all or none of them")
     if OFFSCREEN in asked and sounds is None:
         raise UserError("the audio probe 'offscreen' needs sounds: probe_sounds=FOLDER (of wav files), or leave it out")
     return list(dict.fromkeys(asked))

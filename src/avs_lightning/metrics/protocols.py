@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 from avs_lightning.metrics.counts import FrameCounts, count_frames
 from avs_lightning.metrics.names import PROTOCOLS
 
@@ -113,11 +113,7 @@ def _mean_over_batches(
     counts: FrameCounts, protocol: str, batch_clips: int, score: Callable[[FrameCounts], Tensor]
 ) -> Tensor:
     """Score batches of clips and average; `frame` is one batch of all clips."""
-    if protocol not in PROTOCOLS:
-        raise UserError(
-            f"unknown protocol {protocol!r}{near_matches(str(protocol), PROTOCOLS)} (allowed: {', '.join(PROTOCOLS)})"
-        )
-    named = protocol.partition("@")[2]
+    named = choose(protocol, PROTOCOLS, "protocol").partition("@")[2]
     size = len(counts.labelled) if protocol == "frame" else int(named or batch_clips)
     return torch.stack([score(batch) for batch in _batches(counts, size)]).mean().float()
 

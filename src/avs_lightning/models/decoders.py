@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import choose
 from avs_lightning.models.heads import Head
 from avs_lightning.models.smp_decoders import SMP_DECODERS, SMPDecoder
 from avs_lightning.targets import build, dotted_path
@@ -98,8 +98,7 @@ def build_decoder(options: Mapping[str, Any]) -> Head:
     options = dict(options)
     if "_target_" not in options:
         name, known = options.pop("name"), ("reference", *SMP_DECODERS)
-        if name not in known:
-            raise UserError(f"unknown decoder {name!r}{near_matches(name, known)} (decoder={'|'.join(known)})")
+        choose(name, known, "decoder")
         options |= {"_target_": dotted_path(ReferenceDecoder if name == "reference" else SMPDecoder)}
         options |= {} if name == "reference" else {"name": name}
     return build(options, "decoder", Head)

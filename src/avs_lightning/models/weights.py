@@ -17,11 +17,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from torch import Tensor, nn
 
-from avs_lightning.errors import UserError
+from avs_lightning.errors import UserError, shortened
 
 CHUNK = 1 << 20
 WRAPPERS = ("state_dict", "model")
-SHOWN = 20
 
 
 def load_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -181,8 +180,7 @@ def load_renamed(
 def refuse(what: str, wrong: Iterable[str]) -> None:
     """Raise a `UserError` that lists what is wrong with a state dict, if anything is."""
     if wrong := list(wrong):
-        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise UserError(f"the state dict does not fit {what}: {'; '.join(wrong[:SHOWN])}{more}")
+        raise UserError(f"the state dict does not fit {what}: {'; '.join(shortened(wrong))}")
 
 
 def load_entries(module: nn.Module, entries: Mapping[str, Tensor], path: str | Path) -> None:
@@ -200,6 +198,5 @@ def load_entries(module: nn.Module, entries: Mapping[str, Tensor], path: str | P
         if name in entries and entries[name].shape != own[name].shape
     ]
     if wrong:
-        shown = "; ".join(wrong[:8]) + (f"; and {len(wrong) - 8} more" if len(wrong) > 8 else "")
-        raise UserError(f"{path} is a checkpoint of another architecture: {shown}")
+        raise UserError(f"{path} is a checkpoint of another architecture: {'; '.join(shortened(wrong))}")
     module.load_state_dict(dict(entries))

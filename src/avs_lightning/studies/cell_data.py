@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import instantiate
 
 from avs_lightning.data.fingerprint import dataset_fingerprint
-from avs_lightning.errors import UserError
+from avs_lightning.errors import UserError, shortened
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.plan import State, read_metrics, state_of
 from avs_lightning.studies.results import NOT_ASKED
 
 if TYPE_CHECKING:
     from avs_lightning.data import ClipDataModule
-
-SHOWN = 8
 
 
 def check_same_data(cells: Sequence[Cell]) -> None:
@@ -47,17 +45,16 @@ def check_same_data(cells: Sequence[Cell]) -> None:
         for cell, fingerprint in known:
             if fingerprint != present:
                 where = f"data.root={cell.config['data']['root']} (fingerprint {present})"
-                line = f"  {cell.name}: fingerprint {fingerprint}, in {cell.folder}"
+                line = f"{cell.name}: fingerprint {fingerprint}, in {cell.folder}"
                 other.setdefault(where, []).append(line)
     left = [cell for cell in cells if state_of(cell.folder) != State.DONE]
     if left and all(cell.signature in missing for cell in left):
         raise missing[left[0].signature]
     if other:
         lines = [line for found in other.values() for line in found]
-        more = [f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
         raise UserError(
             f"{len(lines)} of {len(cells)} cells were trained on another data set than the one that is now at "
-            f"{' and '.join(other)}:\n" + "\n".join([*lines[:SHOWN], *more]) + "\nResults on different clips are not "
+            f"{' and '.join(other)}:\n  " + "\n  ".join(shortened(lines)) + "\nResults on different clips are not "
             "mixed: name the former data set (data.root=FOLDER), or keep the results on the new one apart "
             "(paths.runs_dir=FOLDER), or delete these folders to have the cells trained anew"
         )

@@ -15,12 +15,12 @@ from rich.console import Group
 from rich.table import Table
 
 from avs_lightning.errors import UserError
+from avs_lightning.machine import available_cores
 from avs_lightning.reporting.console import Prose, spoken
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import free_bytes, spoken_bytes
 from avs_lightning.studies.pace import Pace, ended_paces, extent_of, measured_pace, network_of
 from avs_lightning.studies.plan import State, read_progress
-from avs_lightning.studies.processes import available_cores
 from avs_lightning.studies.run import all_scores, states_of
 from avs_lightning.studies.step_times import BUSY, present_slowdown
 from avs_lightning.studies.trial import Trial, run_trial

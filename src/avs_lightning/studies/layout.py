@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 from avs_lightning.metrics.names import PROTOCOLS, score_label, score_text
 from avs_lightning.studies.published import check_comparable, published_names
 
@@ -212,11 +212,11 @@ def _read(given: Mapping[str, Any], axes: Mapping[str, Collection[str]] | Sequen
     published = given.get("published")
     spelled = _axis_values(given.get("published_values"), f"{where}.published_values")
     if published is not None:
-        published = _one_of(published, published_names(), f"{where}.published")
+        published = choose(str(published), published_names(), f"{where}.published")
         check_comparable(published, scores, list(values), spelled, f"{where}.published")
     labels = {}
     for axis, shown in _axis_values(given.get("labels"), f"{where}.labels").items():
-        _one_of(axis, values, f"{where}.labels")
+        choose(axis, values, f"{where}.labels: axis")
         if isinstance(shown, str):
             raise UserError(f"{where}.labels.{axis}: {shown!r} is not a mapping of values to labels")
         labels[axis] = {_value(axis, value, values, f"{where}.labels"): label for value, label in shown.items()}
@@ -230,11 +230,11 @@ def _scores(given: Any, where: str) -> tuple[str, ...]:
     names = [given] if isinstance(given, str) else list(given or [])
     if not names:
         raise UserError(f"{where}: name at least one of {', '.join(SCORES)}")
-    return tuple(dict.fromkeys(_one_of(name, SCORES, where) for name in names))
+    return tuple(dict.fromkeys(choose(str(name), SCORES, where) for name in names))
 
 
 def _protocol(given: Any, where: str) -> str:
-    return _one_of(str(given).removesuffix("@4"), PROTOCOLS, where)
+    return choose(str(given).removesuffix("@4"), PROTOCOLS, where)
 
 
 def _claim(given: Any, values: Mapping[str, Collection[str]], where: str) -> Claim:
@@ -258,7 +258,7 @@ def _claim(given: Any, values: Mapping[str, Collection[str]], where: str) -> Cla
 
 def _axis_names(given: Any, axes: Mapping[str, Collection[str]], where: str) -> tuple[str, ...]:
     names = [given] if isinstance(given, str) else list(given or [])
-    return tuple(_one_of(name, axes, where) for name in names)
+    return tuple(choose(str(name), axes, where) for name in names)
 
 
 def _axis_values(given: Any, where: str) -> dict[str, dict[str, str] | str]:
@@ -271,20 +271,11 @@ def _axis_values(given: Any, where: str) -> dict[str, dict[str, str] | str]:
 
 
 def _value(axis: str, value: str, axes: Mapping[str, Collection[str]], where: str) -> str:
-    return _one_of(value, axes[axis], f"{where}.{axis}") if axes[axis] else value
+    return choose(str(value), axes[axis], f"{where}.{axis}") if axes[axis] else value
 
 
 def _keys(given: Any, allowed: Iterable[str], where: str) -> None:
     if not isinstance(given, Mapping):
         raise UserError(f"{where}: {given!r} is not a mapping with the keys {', '.join(allowed)}")
     for key in given:
-        _one_of(key, allowed, where)
-
-
-def _one_of(given: Any, allowed: Iterable[str], where: str) -> str:
-    allowed = list(allowed)
-    if str(given) not in allowed:
-        raise UserError(
-            f"{where}: {given!r} is unknown{near_matches(str(given), allowed)} (allowed: {', '.join(allowed)})"
-        )
-    return str(given)
+        choose(str(key), allowed, f"{where}: key")

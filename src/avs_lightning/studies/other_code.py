@@ -6,13 +6,12 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose, shortened
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.claims import claim
 from avs_lightning.studies.plan import code_of, present_code, read_metrics
 
 OTHER_CODE = ("refuse", "keep", "retrain")
-SHOWN = 8
 
 
 def settle_other_code(cells: Sequence[Cell], choice: str) -> list[Cell]:
@@ -29,18 +28,15 @@ def settle_other_code(cells: Sequence[Cell], choice: str) -> list[Cell]:
     Raises:
         UserError: there are some and the choice is "refuse"; the choice is unknown; a cell to be moved is running.
     """
-    if choice not in OTHER_CODE:
-        raise UserError(
-            f"launcher.other_code={choice} is unknown; it is one of {', '.join(OTHER_CODE)}"
-            f"{near_matches(choice, OTHER_CODE)}"
-        )
+    choose(choice, OTHER_CODE, "launcher.other_code")
     foreign = {cell: code for cell in cells if (code := code_of(cell.folder)) not in (None, present_code())}
     if foreign and choice == "refuse":
-        lines = [f"  {cell.name or cell.folder.name}: code {code}, in {cell.folder}" for cell, code in foreign.items()]
-        shown = lines[:SHOWN] + ([f"  and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else [])
+        lines = [f"{cell.name or cell.folder.name}: code {code}, in {cell.folder}" for cell, code in foreign.items()]
         raise UserError(
             f"{len(foreign)} of {len(cells)} cells were trained by another version of the code than this one "
-            f"({present_code()}):\n" + "\n".join(shown) + "\nTheir results are not mixed silently with new ones: "
+            f"({present_code()}):\n  "
+            + "\n  ".join(shortened(lines))
+            + "\nTheir results are not mixed silently with new ones: "
             "launcher.other_code=keep takes finished ones as they are (the table names both versions), "
             "launcher.other_code=retrain trains them anew and keeps the old folders beside"
         )

@@ -16,10 +16,10 @@ import yaml
 from avs_lightning.data import example_batch
 from avs_lightning.methods.base import SegmentationMethod
 from avs_lightning.methods.building import build_method, method_arguments, method_kind
+from avs_lightning.machine import available_cores, gpu_names
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import folder_bytes
 from avs_lightning.studies.plan import read_metrics
-from avs_lightning.studies.processes import available_cores
 from avs_lightning.studies.step_times import (
     BUSY,
     network_steps,
@@ -31,7 +31,6 @@ from avs_lightning.studies.step_times import (
 from avs_lightning.studies.trial import CLIPS, EPOCHS, Trial
 from avs_lightning.studies.workload import Workload
 from avs_lightning.targets import part_name
-from avs_lightning.training.devices import gpu_names
 from avs_lightning.training.signature import leaves
 
 NO_PARTS = ("paths", "data", "init", "optimizer", "schedule", "trainer", "callbacks", "logger", "launcher")

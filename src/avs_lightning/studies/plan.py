@@ -16,9 +16,9 @@ import yaml
 from filelock import FileLock, Timeout
 
 from avs_lightning.errors import UserError
+from avs_lightning.files import write_whole
 from avs_lightning.studies.cells import Cell
 from avs_lightning.training.run_folder import RunFolder, code_version
-from avs_lightning.training.whole_files import replacing
 
 STUDIES = "studies"
 
@@ -73,7 +73,7 @@ class Plan:
 
     def save(self, folder: Path) -> None:
         """Write plan.json into the study's folder."""
-        _write(folder / "plan.json", json.dumps(asdict(self), indent=1) + "\n")
+        write_whole(folder / "plan.json", json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Plan:
@@ -187,7 +187,7 @@ def failure_of(folder: Path) -> str:
 def note_failure(folder: Path, why: str) -> None:
     """Leave why a cell failed in its folder."""
     noted = {"why": why, "when": datetime.now(UTC).isoformat(timespec="seconds")}
-    _write(folder / "failed.json", json.dumps(noted))
+    write_whole(folder / "failed.json", json.dumps(noted))
 
 
 @cache
@@ -208,7 +208,7 @@ def code_of(folder: Path) -> str | None:
 
 def write_config(cell: Cell) -> None:
     """Put a cell's configuration into its folder, from where its process reads it."""
-    _write(cell.folder / "config.yaml", yaml.safe_dump(dict(cell.config), sort_keys=False, allow_unicode=True))
+    write_whole(cell.folder / "config.yaml", yaml.safe_dump(dict(cell.config), sort_keys=False, allow_unicode=True))
 
 
 @contextmanager
@@ -231,9 +231,3 @@ def locked_study(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
-        file.write(text.encode())

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from avs_lightning import peers
 from avs_lightning.errors import UserError
+from avs_lightning.machine import available_cores, visible_gpus
 from avs_lightning.parent import end_with_parent
 
 LOG = "output.log"
@@ -186,20 +187,6 @@ def reason_in(text: str, code: int | None) -> str:
     errors = (line for line in lines if ERROR.match(line) and "in DataLoader worker process" not in line)
     told = next(errors, lines[-1] if lines else "")
     return f"{ended}: {told}" if told else ended
-
-
-def visible_gpus() -> list[str]:
-    """Return the ids of the GPUs that this process may use."""
-    import torch
-
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    ids = named.split(",") if named else [str(i) for i in range(torch.cuda.device_count())]
-    return [i for i in ids if i.strip()][: torch.cuda.device_count()]
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _end_with_parent() -> None:

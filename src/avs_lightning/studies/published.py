@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 import pandas as pd
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 
 SCORE_COLUMNS = ("miou", "fscore")
 _FOLDER = files("avs_lightning.studies").joinpath("published")
@@ -33,11 +33,7 @@ def published_table(name: str) -> pd.DataFrame:
     Raises:
         UserError: there is no such table.
     """
-    if name not in (names := published_names()):
-        raise UserError(
-            f"there is no published table {name!r}{near_matches(str(name), names)} (there are: {', '.join(names)})"
-        )
-    return _read(name).copy()
+    return _read(choose(name, published_names(), "published")).copy()
 
 
 def key_columns(published: pd.DataFrame) -> list[str]:
@@ -89,18 +85,11 @@ def check_comparable(
     columns = key_columns(table)
     if not any(score in table.columns for score in scores):
         raise UserError(f"{where}: {name} has no {' or '.join(scores)}; set published: null, or another score")
-    if unknown := [axis for axis in (*axes, *spelled) if axis not in columns]:
-        raise UserError(
-            f"{where}: {name} has no column {unknown[0]!r}{near_matches(unknown[0], columns)} (it has "
-            f"{', '.join(columns)}), so that a study with this axis cannot be compared with it; set published: null"
-        )
+    for axis in (*axes, *spelled):
+        choose(axis, columns, f"{where}: column of {name}", "; without it the study sets published: null")
     for column, value in spelled.items():
-        known = set(table[column])
-        if unknown := [v for v in ([value] if isinstance(value, str) else value.values()) if v not in known]:
-            raise UserError(
-                f"{where}: {name} has no {column} {unknown[0]!r}{near_matches(unknown[0], known)} "
-                f"(it has {', '.join(sorted(known))})"
-            )
+        for text in [value] if isinstance(value, str) else value.values():
+            choose(text, sorted(set(table[column])), f"{where}: {column} of {name}")
         if isinstance(value, str):
             table = table[table[column] == value]
     if axes and table.duplicated(list(axes)).any():

@@ -14,11 +14,11 @@ from typing import Any
 from filelock import FileLock
 
 from avs_lightning.data.sound_names import probe_names
+from avs_lightning.files import NO_SPACE
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.claims import claim, is_claimed
 from avs_lightning.studies.executors import Executor, Job
 from avs_lightning.studies.plan import State, is_damaged, note_failure, read_metrics, state_of, write_config
-from avs_lightning.training.whole_files import NO_SPACE
 
 POLL_SECONDS = 0.2
 Finished = Callable[[Cell], bool]

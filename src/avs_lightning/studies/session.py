@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 from avs_lightning.reporting.console import console
 from avs_lightning.studies.cell_data import check_same_data, is_synthetic
 from avs_lightning.studies.cells import STORE, Cell
@@ -80,11 +80,7 @@ class Session:
         """
         first = compose(requests[0].overrides).config
         launcher = {str(key): value for key, value in first.launcher.items()}
-        if launcher["name"] not in LAUNCHERS:
-            raise UserError(
-                f"launcher.name={launcher['name']} is unknown; launcher is one of {', '.join(LAUNCHERS)}"
-                f"{near_matches(str(launcher['name']), LAUNCHERS)}"
-            )
+        choose(launcher["name"], LAUNCHERS, "launcher.name")
         asked = study.folder_name if study else first.get("study") or name
         if asked and not re.fullmatch(r"\w[\w.+-]*", str(asked)):
             raise UserError(f"study={asked}: the name is a folder's; it has letters, digits, _, -, + and . only")

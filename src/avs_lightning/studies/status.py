@@ -10,6 +10,7 @@ from rich.table import Table
 
 from avs_lightning.data.sound_names import OWN
 from avs_lightning.errors import UserError
+from avs_lightning.files import write_whole
 from avs_lightning.metrics.names import protocol_label
 from avs_lightning.studies.cells import STORE
 from avs_lightning.studies.cells_table import cell_label
@@ -18,7 +19,6 @@ from avs_lightning.studies.plan import Plan, failure_of, is_damaged, read_metric
 from avs_lightning.studies.published import published_table
 from avs_lightning.studies.results import cell_folder, facts_of, results_of, states_in
 from avs_lightning.studies.tables import StudyTable, build_table
-from avs_lightning.training.whole_files import replacing
 
 
 def runs_of(folder: Path) -> Path:
@@ -105,9 +105,7 @@ def written(path: Path, table: StudyTable, kind: str) -> Path:
     """
     text = {"md": table.to_markdown, "csv": table.to_csv, "latex": table.to_latex}[kind]()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            file.write(text.rstrip("\n").encode() + b"\n")
+        write_whole(path, text.rstrip("\n") + "\n")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
     return path

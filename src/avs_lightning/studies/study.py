@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 from avs_lightning.studies.layout import Layout
 
 FILE = "study.yaml"
@@ -93,12 +93,8 @@ def read_study(name: str, data: str | None = None) -> Study:
     variants = content.get("data") or {"real": {}}
     _settings(variants, f"{path}, data", "variants of the data")
     data = next(iter(variants)) if data is None else data
-    if data not in variants:
-        raise UserError(
-            f"{study_name(path)} has no data={data}{near_matches(data, variants)}; it has {', '.join(variants)} "
-            "(an override of the data set's own settings is data.KEY=VALUE)"
-        )
-    variant = variants[data] or {}
+    hint = "; an override of the data set's own settings is data.KEY=VALUE"
+    variant = variants[choose(data, variants, f"{study_name(path)}: data", hint)] or {}
     _settings(variant, f"{path}, data.{data}", ", ".join(VARIANT_KEYS))
     _known(variant, VARIANT_KEYS, f"{path}, data.{data}")
     axes = _axes(content["axes"], f"{path}, axes")
@@ -134,11 +130,7 @@ def narrowed(study: Study, choices: Mapping[str, Sequence[str]], seeds: Sequence
     for axis, values in choices.items():
         _known([axis], axes, study.name)
         for value in values:
-            if value not in axes[axis]:
-                raise UserError(
-                    f"{study.name}: {axis}={value} is not one of {', '.join(study.axes[axis])}"
-                    f"{near_matches(value, study.axes[axis])}"
-                )
+            choose(value, axes[axis], f"{study.name}: {axis}")
         axes[axis] = {value: settings for value, settings in study.axes[axis].items() if value in values}
     return replace(study, axes=axes, seeds=tuple(seeds) if seeds else study.seeds)
 
@@ -154,12 +146,7 @@ def study_file(name: str) -> Path:
         if path.suffix in SUFFIXES and path.is_file():
             return path.resolve()
     found = study_files()
-    if name not in found:
-        raise UserError(
-            f"there is no study {name!r}{near_matches(name, found)}; there are {', '.join(found)} "
-            f"(or the path of a {FILE})"
-        )
-    return found[name]
+    return found[choose(name, found, "study", f", or the path of a {FILE}")]
 
 
 def study_files() -> dict[str, Path]:
@@ -236,7 +223,4 @@ def _settings(content: Any, where: str, expected: str) -> Mapping[Any, Any]:
 
 def _known(content: Iterable[Any], allowed: Iterable[str], where: str) -> None:
     for key in content:
-        if str(key) not in allowed:
-            raise UserError(
-                f"{where}: {str(key)!r} is unknown{near_matches(str(key), allowed)}; allowed: {', '.join(allowed)}"
-            )
+        choose(str(key), allowed, f"{where}: key")

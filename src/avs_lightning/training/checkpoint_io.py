@@ -7,7 +7,7 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from avs_lightning.errors import UserError
-from avs_lightning.training.whole_files import replacing
+from avs_lightning.files import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

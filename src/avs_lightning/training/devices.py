@@ -1,10 +1,10 @@
 """On how many devices a run computes: the one reading of `trainer.devices`."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from avs_lightning.errors import UserError
+from avs_lightning.machine import available_cores
 
 
 def device_count(trainer: Mapping[str, Any]) -> int:
@@ -48,13 +48,6 @@ def check_processes(trainer: Mapping[str, Any]) -> None:
     Raises:
         UserError: there would be too many.
     """
-    cores, devices = os.cpu_count() or 1, device_count(trainer)
+    cores, devices = available_cores(), device_count(trainer)
     if on_cpu(trainer) and devices > max(2, cores):
         raise UserError(f"trainer.devices={devices}: on the CPU each is a process, and this machine has {cores} cores")
-
-
-def gpu_names() -> list[str]:
-    """Return the names of the GPUs here."""
-    import torch
-
-    return [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]

@@ -11,8 +11,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from avs_lightning.data.fingerprint import data_identity
+from avs_lightning.data.metadata import SPLITS
 from avs_lightning.data.probes import Probe, ProbedDataset, chosen_probes
-from avs_lightning.errors import UserError
+from avs_lightning.errors import UserError, choose
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import is_released, read_checkpoint, rebuild
 from avs_lightning.reporting.console import console, is_first_process, say
@@ -23,8 +24,6 @@ from avs_lightning.training.precision import check_precision
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.stops import explained_stops
 from avs_lightning.training.trainer import build_trainer
-
-SPLITS = ("train", "val", "test")
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -37,8 +36,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         raise UserError("checkpoint has to be given: avs eval checkpoint=FILE")
     if not cfg.get("data"):
         raise UserError("this checkpoint does not say what it was trained on: name a data set (data=s4, data=ms3, ...)")
-    if cfg.split not in SPLITS:
-        raise UserError(f"split={cfg.split} is unknown; it is one of {', '.join(SPLITS)}")
+    choose(cfg.split, SPLITS, "split")
     check_precision(cfg.trainer, training=False)
     probes = asked_probes(cfg)
     folder = RunFolder(Path(cfg.paths.output_dir).resolve())

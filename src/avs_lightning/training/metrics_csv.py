@@ -7,8 +7,8 @@ import pandas as pd
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from avs_lightning.files import write_whole
 from avs_lightning.training.epochs import with_epoch_from_one
-from avs_lightning.training.whole_files import replacing
 
 
 class MetricsCSV(Logger):
@@ -72,8 +72,7 @@ class MetricsCSV(Logger):
             table["epoch"] = table["epoch"].astype("Int64")  # rows without one would make the others 0.0
         leading = [name for name in ("step", "epoch") if name in table]
         table = table[leading + sorted(set(table.columns) - set(leading))]
-        with replacing(self.path) as file:
-            file.write(table.to_csv(index=False).encode())
+        write_whole(self.path, table.to_csv(index=False))
         self._unsaved = 0
 
     @rank_zero_only

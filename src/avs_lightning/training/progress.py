@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.trainer.states import TrainerFn
 
-from avs_lightning.training.whole_files import replacing
+from avs_lightning.files import write_whole
 
 NAME = "progress.json"
 TRAINED_CLIP = 3  # a training step costs about three times what scoring a clip costs: forward, and backward twice that
@@ -75,7 +75,7 @@ class RunProgress(Callback):
             "epochs": trainer.max_epochs,
             "updated": time.time(),
         }
-        with suppress(OSError), replacing(self.path) as file:  # a run does not end because nobody can see how far it is
-            file.write(json.dumps(content).encode())
+        with suppress(OSError):  # a run does not end because nobody can see how far it is
+            write_whole(self.path, json.dumps(content))
         ended = time.perf_counter()
         self._next = ended + max(self.interval, 50 * (ended - started))  # a slow disk takes 2% of the time at most

@@ -4,7 +4,6 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-import os
 import platform
 import shlex
 import subprocess
@@ -21,9 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 import avs_lightning
 from avs_lightning.command import typed_words
 from avs_lightning.errors import UserError
-from avs_lightning.training.devices import gpu_names
+from avs_lightning.files import write_whole
+from avs_lightning.machine import available_cores, gpu_names, memory_gib
 from avs_lightning.training.run_log import RunLog
-from avs_lightning.training.whole_files import replacing
 
 PACKAGES = (
     "torch", "torchvision", "torchaudio", "pytorch-lightning", "torchmetrics", "hydra-core", "timm",
@@ -144,9 +143,9 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             self.progress.unlink(missing_ok=True)
             self.metrics.unlink(missing_ok=True)
-            self._write(self.config, OmegaConf.to_yaml(cfg, resolve=True))
+            write_whole(self.config, OmegaConf.to_yaml(cfg, resolve=True))
             began = self._first_command() if cfg.get("resume") else None
-            self._write(self.environment, json.dumps(describe_environment(began), indent=2) + "\n")
+            write_whole(self.environment, json.dumps(describe_environment(began), indent=2) + "\n")
             RunLog(self.path / "run.log").attach()
             log.info("%s", shlex.join(typed_words()))
         except OSError as error:
@@ -162,16 +161,11 @@ class RunFolder:
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Write metrics.json whole: its presence says that the run is done."""
-        self._write(self.metrics, json.dumps(metrics, indent=2) + "\n")
+        write_whole(self.metrics, json.dumps(metrics, indent=2) + "\n")
         self.progress.unlink(missing_ok=True)
 
     def _unwritable(self, error: OSError) -> UserError:
         return UserError(f"the run folder {self.path} cannot be written: {error}; give paths.output_dir=...")
-
-    @staticmethod
-    def _write(path: Path, text: str) -> None:
-        with replacing(path) as file:
-            file.write(text.encode())
 
 
 def describe_environment(began: list[str] | None = None) -> dict[str, Any]:
@@ -181,15 +175,14 @@ def describe_environment(began: list[str] | None = None) -> dict[str, Any]:
         began: the command that began the run, where the present one goes on with it.
     """
     command = typed_words()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": began or command,
         **({"resumed_by": command} if began and command != began else {}),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_gib": round(memory / 2**30, 1),
+        "cores": available_cores(),
+        "memory_gib": memory_gib(),
         "gpus": gpu_names(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
         "code": code_version(),

@@ -8,8 +8,8 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from avs_lightning.data.loader_processes import LoaderError, explained_deaths
 from avs_lightning.errors import UserError
+from avs_lightning.files import NO_SPACE
 from avs_lightning.training.run_folder import RunFolder
-from avs_lightning.training.whole_files import NO_SPACE
 
 
 @contextmanager

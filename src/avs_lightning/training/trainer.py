@@ -13,7 +13,7 @@ from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 from torch.nn import Parameter
 
 from avs_lightning.data import example_batch
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.optimizers import build_optimizer
 from avs_lightning.reporting.clip_records import ClipRecords
@@ -154,9 +154,4 @@ def check_monitor(monitor: str, method: SegmentationMethod) -> None:
     Raises:
         UserError: it will not.
     """
-    allowed = [f"val/{name}" for name in method.score_names]
-    if monitor not in allowed:
-        raise UserError(
-            f"callbacks.checkpoint.monitor={monitor} is no score of the validation{near_matches(monitor, allowed)} "
-            f"(allowed: {', '.join(allowed)})"
-        )
+    choose(monitor, [f"val/{name}" for name in method.score_names], "callbacks.checkpoint.monitor")

@@ -15,12 +15,12 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from avs_lightning.data.sound_names import PROBES
 from avs_lightning.errors import UserError
+from avs_lightning.files import write_whole
 from avs_lightning.reporting.console import console
 from avs_lightning.training.epochs import with_epoch_from_one
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.wandb_folders import ID, offline_folders, parent_folder
 from avs_lightning.training.wandb_variables import mode as mode_of_environment
-from avs_lightning.training.whole_files import replacing
 
 STEP, EPOCH = "trainer/global_step", "epoch"  # the axes, under the names that Lightning logs
 TAG_LENGTH = 64  # W&B refuses longer ones
@@ -79,8 +79,7 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
             settings=wandb.Settings(silent=True),
         )
     if run.id != known:
-        with replacing(kept) as file:
-            file.write(run.id.encode())
+        write_whole(kept, run.id)
     define_metrics(run, cfg)
     if mode == "online":
         console.print(f"W&B: {run.url}", soft_wrap=True)

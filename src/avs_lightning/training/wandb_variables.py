@@ -4,7 +4,7 @@ import os
 
 from omegaconf import ListConfig, OmegaConf
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 
 MODES = {"online": "online", "offline": "offline", "disabled": "disabled", "dryrun": "offline", "run": "online"}
 """Values of WANDB_MODE, with what they mean; the last two are those of old versions of W&B, which still reads them."""
@@ -33,11 +33,7 @@ def mode() -> str | None:
             "WANDB_MODE=shared is for runs into which several processes write; here the first alone does: set it to "
             "online or offline"
         )
-    if given not in MODES:
-        raise UserError(
-            f"WANDB_MODE={given} is unknown; it is one of {', '.join(MODES)}{near_matches(given, MODES)}, or not set"
-        )
-    return MODES[given]
+    return MODES[choose(given, MODES, "WANDB_MODE", ", or not set")]
 
 
 def register_variables() -> None:

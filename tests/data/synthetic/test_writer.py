@@ -151,11 +151,11 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
     written: list[str] = []
     write_whole = writer.write_whole
 
-    def dies(path: Path, content: bytes) -> None:
+    def dies(path: Path, content: bytes, durable: bool = True) -> None:
         if len(written) == 40:
             raise KeyboardInterrupt
         written.append(path.name)
-        write_whole(path, content)
+        write_whole(path, content, durable)
 
     with monkeypatch.context() as patch:
         patch.setattr(writer, "write_whole", dies)

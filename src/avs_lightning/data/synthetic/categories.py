@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 
 CATEGORIES = (
     "ambulance_siren",
@@ -60,9 +60,7 @@ def choose_categories(categories: Sequence[str] | int | None) -> tuple[str, ...]
     else:
         chosen = [categories] if isinstance(categories, str) else list(categories)
     for name in chosen:
-        if name not in CATEGORIES:
-            hint = near_matches(name, CATEGORIES) or f" (known: {', '.join(CATEGORIES)})"
-            raise UserError(f"category {name!r} does not exist{hint}")
+        choose(name, CATEGORIES, "category")
     if len(set(chosen)) != len(chosen):
         raise UserError(f"categories: {', '.join(sorted({c for c in chosen if chosen.count(c) > 1}))} given twice")
     if len(chosen) < 2:

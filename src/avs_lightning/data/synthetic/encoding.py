@@ -1,10 +1,8 @@
 """Frames, masks and sound -> the bytes of PNG, wav and mp4 files, and those bytes -> whole files."""
 
 import io
-import os
 import wave
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
@@ -65,18 +63,6 @@ def encode_video(frames: NDArray[np.uint8], sound: NDArray[np.int16]) -> bytes:
         container.mux(audio.encode(samples))
         container.mux(audio.encode())
     return buffer.getvalue()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename: a file that is there is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _png(image: Image.Image, pnginfo: PngInfo | None = None) -> bytes:

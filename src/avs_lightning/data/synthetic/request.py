@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from avs_lightning.data.layout import LAYOUTS, SYNTHETIC_RECORD, check_split
+from avs_lightning.data.layout import LAYOUTS, SYNTHETIC_RECORD
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.data.synthetic.categories import choose_categories
-from avs_lightning.data.synthetic.encoding import write_whole
 from avs_lightning.data.synthetic.scenes import Setting
-from avs_lightning.errors import UserError
+from avs_lightning.errors import UserError, choose
+from avs_lightning.files import write_whole
 
 FORMAT = 2
 """Raised whenever the same request gives other files, so that old folders are not taken for new ones."""
@@ -46,7 +46,7 @@ class Request:
         if setting not in LAYOUTS:
             raise UserError(f"setting {setting!r} does not exist: choose {' or '.join(LAYOUTS)}")
         for split, count in clips.items():
-            check_split(split)
+            choose(split, SPLITS, "split")
             if count < 0:
                 raise UserError(f"{count} clips in split {split}: give 0 or more")
         if not any(clips.values()):
@@ -92,7 +92,7 @@ class Request:
 
     def record_in(self, folder: Path, complete: bool) -> None:
         """Store the request in the folder."""
-        write_whole(folder / SYNTHETIC_RECORD, json.dumps({**self._plain(), "complete": complete}, indent=1).encode())
+        write_whole(folder / SYNTHETIC_RECORD, json.dumps({**self._plain(), "complete": complete}, indent=1))
 
     def _plain(self) -> dict[str, Any]:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}

@@ -2,7 +2,6 @@
 
 import logging
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +15,14 @@ from filelock import FileLock, Timeout
 from rich.progress import track
 
 from avs_lightning.data.layout import LAYOUTS, ClipRow, Layout
-from avs_lightning.data.synthetic.encoding import encode_frame, encode_mask, encode_video, encode_wav, write_whole
+from avs_lightning.data.synthetic.encoding import encode_frame, encode_mask, encode_video, encode_wav
 from avs_lightning.data.synthetic.rendering import render_frames, render_masks, render_sound
 from avs_lightning.data.synthetic.request import Request
 from avs_lightning.data.synthetic.scenes import FPS, FRAME_TIMES, Scene, Setting, plan_scene
 from avs_lightning.data.synthetic.sounds import SECONDS
 from avs_lightning.errors import UserError
+from avs_lightning.files import write_whole
+from avs_lightning.machine import available_cores
 
 logger = logging.getLogger(__name__)
 
@@ -107,11 +108,11 @@ def _write_all(request: Request, folder: Path, workers: int, progress: bool) -> 
     jobs = [(split, number) for split, count in request.clips.items() for number in range(count)]
     write_clip = partial(_write_clip, layout, request)
     label = f"Writing synthetic {request.setting.upper()}"
-    with _pool(min(workers or _cores(), (len(jobs) + 7) // 8)) as pool:
+    with _pool(min(workers or available_cores(), (len(jobs) + 7) // 8)) as pool:
         # The processes start here, before the progress bar starts its thread.
         rows = pool.map(write_clip, jobs, chunksize=4) if pool else map(write_clip, jobs)
         table = [",".join(layout.columns), *track(rows, label, total=len(jobs), disable=not progress), ""]
-    write_whole(layout.csv, "\n".join(table).encode())
+    write_whole(layout.csv, "\n".join(table))
     request.record_in(folder, complete=True)
 
 
@@ -134,10 +135,6 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
         pool.shutdown(cancel_futures=True)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _write_clip(layout: Layout, request: Request, job: tuple[str, int]) -> str:
     """Write a clip's files, the wav last, which therefore marks the clip as whole; return its row of the CSV."""
     split, number = job
@@ -153,14 +150,15 @@ def _write_files(layout: Layout, request: Request, scene: Scene, row: ClipRow) -
     sound = render_sound(scene)
     if request.videos:
         frames, visible = render_frames(scene, request.size, _VIDEO_TIMES)
-        write_whole(layout.video(row), encode_video(frames, sound))
+        write_whole(layout.video(row), encode_video(frames, sound), durable=False)
         shown = [_VIDEO_TIMES.index(time) for time in FRAME_TIMES]
         frames, visible = frames[shown], visible[:, shown]
     else:
         frames, visible = render_frames(scene, request.size)
     masks = render_masks(scene, visible)
     for second, labelled in enumerate(layout.labelled(row)):
-        write_whole(layout.frame(row, second), encode_frame(frames[second]))
+        write_whole(layout.frame(row, second), encode_frame(frames[second]), durable=False)
         if labelled:
-            write_whole(layout.mask(row, second), encode_mask(masks[second], palette=request.setting == "ms3"))
-    write_whole(layout.wav(row), encode_wav(sound))
+            mask = encode_mask(masks[second], palette=request.setting == "ms3")
+            write_whole(layout.mask(row, second), mask, durable=False)
+    write_whole(layout.wav(row), encode_wav(sound), durable=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 from avs_lightning.methods.avs.vggish import VGGish
 from avs_lightning.models.weights import fetch, load_renamed, load_state_dict
 
@@ -63,12 +63,7 @@ def build_audio_encoder(name: str = "vggish", weights: str = "none", frozen: boo
     Raises:
         UserError: an unknown name, or weights that cannot be had or do not fit.
     """
-    if name not in AUDIO_ENCODERS:
-        raise UserError(
-            f"unknown audio encoder {name!r}{near_matches(name, AUDIO_ENCODERS)} "
-            f"(audio_encoder={'|'.join(AUDIO_ENCODERS)})"
-        )
-    encoder = AUDIO_ENCODERS[name]()
+    encoder = AUDIO_ENCODERS[choose(name, AUDIO_ENCODERS, "audio_encoder")]()
     if weights == "vggish":
         if name != "vggish":
             raise UserError(

@@ -10,7 +10,7 @@ import torch.distributed.nn.functional
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import choose
 from avs_lightning.methods.avs.thin_update import ThinRead, ThinUpdateNorm
 
 SCOPES = ("clip", "frame")
@@ -39,11 +39,7 @@ class TPAVI(nn.Module):
 
     def __init__(self, channels: int = 256, audio_channels: int = 128, scope: str = "clip") -> None:
         super().__init__()
-        if scope not in SCOPES:
-            raise UserError(
-                f"unknown TPAVI scope {scope!r}{near_matches(scope, SCOPES)} (fusion.scope={'|'.join(SCOPES)})"
-            )
-        self.scope = scope
+        self.scope = choose(scope, SCOPES, "fusion.scope")
         inner = max(channels // 2, 1)
         self.align_channel = nn.Linear(audio_channels, channels)
         self.norm_layer = nn.LayerNorm(channels)

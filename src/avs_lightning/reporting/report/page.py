@@ -4,7 +4,6 @@ import base64
 import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +15,7 @@ from plotly.offline import get_plotlyjs
 
 from avs_lightning.data.sound_names import SOUNDS
 from avs_lightning.errors import UserError
+from avs_lightning.files import write_whole
 from avs_lightning.metrics.names import PROTOCOLS, score_label
 from avs_lightning.reporting.report.cells import Cell, cells_of
 from avs_lightning.reporting.report.clips import clip_gallery
@@ -49,19 +49,14 @@ def write_report(report: Report, path: Path) -> Path:
     Raises:
         UserError: the file cannot be written.
     """
-    part = path.with_name(f"{path.name}.part")
     html = render(report, path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(html, encoding="utf-8")
-        part.replace(path)
+        write_whole(path, html)
     except OSError as error:
         raise UserError(
             f"the report {path} cannot be written: {error.strerror or error}; the runs are untouched, "
             "so make room or choose another place and give the command again"
         ) from error
-    finally:
-        _remove(part)
     return path
 
 
@@ -149,8 +144,3 @@ def _markdown(text: str) -> Markup:
 def _digest(script: str) -> str:
     """What the page's security policy knows a script by: no other script runs in it."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-
-
-def _remove(part: Path) -> None:
-    with suppress(OSError):  # what kept it from being written is being said already
-        part.unlink(missing_ok=True)

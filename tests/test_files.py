@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from avs_lightning.errors import UserError
+from avs_lightning.files import replacing
 from avs_lightning.training.checkpoint_io import AtomicCheckpointIO
-from avs_lightning.training.whole_files import replacing
 
 FULL = Path("/dev/full")
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="this system has no /dev/full")
