@@ -30,7 +30,7 @@ def test_the_page_of_a_study_says_what_can_be_chosen(avs: Callable) -> None:
     assert chosen["data"] == "real, synthetic"
     assert chosen["backbone"] == "resnet50, pvt_v2_b5"
     assert chosen["seeds"] == "123"
-    assert "there is no study 'tabel_a1'" in avs("study", "run", "tabel_a1", "--help").err
+    assert "study=tabel_a1 is unknown" in avs("study", "run", "tabel_a1", "--help").err
 
 
 @pytest.mark.parametrize("command", [["study"], *(["study", action] for action in ACTIONS), ["study", "run", "seeds"]])

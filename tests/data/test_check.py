@@ -141,7 +141,7 @@ def test_all_frames_of_another_size_are_one_cause(both: Path) -> None:
 def test_nothing_to_check(tmp_path: Path, both: Path) -> None:
     with pytest.raises(UserError, match=r"no data set in .*Single-source/s4_meta_data\.csv.*avs data make"):
         check(tmp_path / "nowhere")
-    with pytest.raises(UserError, match=r"unknown setting 's3'; did you mean .*s4"):
+    with pytest.raises(UserError, match=r"setting=s3 is unknown; did you mean .*s4"):
         check(both, "s3")
     (both / "Single-source" / "s4_meta_data.csv").unlink()
     with pytest.raises(UserError, match="metadata file missing"):

@@ -186,9 +186,9 @@ def test_missing_root_names_the_folder_looked_for_and_a_way_out(tmp_path: Path) 
 
 def test_unknown_options_list_near_matches(tmp_path: Path, official_ms3: Write) -> None:
     root = official_ms3(tmp_path, size=8)
-    with pytest.raises(UserError, match=r"unknown split 'tran'; did you mean train\?"):
+    with pytest.raises(UserError, match=r"split=tran is unknown; did you mean train\?"):
         MultiSourceDataset(root, "tran", 8)
-    with pytest.raises(UserError, match=r"unknown data\.audio 'logmel'; did you mean log_mel\?"):
+    with pytest.raises(UserError, match=r"data\.audio=logmel is unknown; did you mean log_mel\?"):
         MultiSourceDataset(root, "train", 8, audio="logmel")  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"unknown data\.partition 'by_sources'; did you mean by_source\?"):
         MultiSourceDataset(root, "train", 8, partition="by_sources")  # type: ignore[arg-type]

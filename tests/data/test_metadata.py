@@ -31,7 +31,7 @@ def test_byte_order_mark_is_no_part_of_a_column(tmp_path: Path) -> None:
         ("", "lacks the columns name, start, category, split: .* it has nothing"),
         ("name,start,split\na,0,train\n", "lacks the column category: it must have name,start,category,split, it has"),
         ("name,start,category,split\n", "lists no clips"),
-        ("name,start,category,split\na,0,race_car,trian\n", r"line 2: unknown split 'trian'; did you mean train\?"),
+        ("name,start,category,split\na,0,race_car,trian\n", r"line 2: split=trian is unknown; did you mean train\?"),
         ("name,start,category,split\na,0,race_car,train\nb,0,race_car\n", "line 3: no value for split"),
         ("name,start,category,split\na,0,race_car,train\na,0,race_car,val\n", "line 3: name 'a' stands in line 2"),
         ("name,start,category,split\n../a,0,race_car,train\n", "line 2: name '../a' names a file"),

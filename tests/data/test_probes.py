@@ -184,7 +184,7 @@ def test_what_can_be_asked_for(tmp_path: Path, asked: object, sounds: bool, name
 
 
 def test_what_cannot_be_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no audio probe 'swaped'; there are muted, .*; did you mean swapped\?"):
+    with pytest.raises(UserError, match=r"probes=swaped is unknown; did you mean swapped\?"):
         chosen_probes(["muted", "swaped"])
     with pytest.raises(UserError, match=r"'offscreen' needs sounds: probe_sounds=FOLDER"):
         chosen_probes("offscreen")

@@ -136,7 +136,7 @@ def test_false_positive_rate(scored):
 def test_what_cannot_be_scored(scored, score):
     logits, masks, labelled = scored
     with pytest.raises(
-        UserError, match=r"unknown protocol 'frames'; did you mean frame\? \(allowed: reference, frame, dataset, "
+        UserError, match=r"protocol=frames is unknown; did you mean frame\? \(allowed: reference, frame, dataset, "
     ):
         score(logits, masks, "frames")
     with pytest.raises(UserError, match="batch_clips=0"):

@@ -66,5 +66,5 @@ def test_smp_decoders_refuse_sizes_they_cannot_halve():
 
 
 def test_unknown_decoder_lists_the_known_ones():
-    with pytest.raises(UserError, match=r"did you mean .*unet.*reference\|fpn\|unet"):
+    with pytest.raises(UserError, match=r"did you mean .*unet.*reference, fpn, unet"):
         build_decoder({"name": "unett", "channels": 16})

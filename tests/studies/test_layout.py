@@ -57,27 +57,27 @@ def test_published_spellings_are_those_given_else_the_value_or_its_label() -> No
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"colums": []}, "study.yaml, table: 'colums' is unknown; did you mean columns"),
-        ({"rows": ["seting", "backbone"]}, "table.rows: 'seting' is unknown; did you mean setting"),
+        ({"colums": []}, "study.yaml, table: key=colums is unknown; did you mean columns"),
+        ({"rows": ["seting", "backbone"]}, "table.rows=seting is unknown; did you mean setting"),
         ({"rows": ["setting"]}, "table: the axis backbone is neither in rows nor in columns"),
         ({"columns": ["stages", "setting"]}, "the axis setting is named twice"),
-        ({"score": "iou"}, "table.score: 'iou' is unknown; did you mean miou"),
-        ({"protocol": "frames"}, r"table.protocol: 'frames' is unknown; did you mean frame\? \(allowed: reference"),
-        ({"published": "table_1a"}, "table.published: 'table_1a' is unknown; did you mean table_a"),
+        ({"score": "iou"}, "table.score=iou is unknown; did you mean miou"),
+        ({"protocol": "frames"}, r"table.protocol=frames is unknown; did you mean frame\? \(allowed: reference"),
+        ({"published": "table_1a"}, "table.published=table_1a is unknown; did you mean table_a"),
         ({"score": "fscore"}, "table.published: table_a1 has no fscore"),
-        ({"score": ["miou", "f"]}, "table.score: 'f' is unknown"),
+        ({"score": ["miou", "f"]}, "table.score=f is unknown"),
         ({"score": []}, "table.score: name at least one of miou, fscore, fpr"),
-        ({"labels": {"stage": {}}}, "table.labels: 'stage' is unknown; did you mean stages"),
-        ({"labels": {"stages": {"stage_1": "1"}}}, "table.labels.stages: 'stage_1' is unknown; did you mean stage1"),
+        ({"labels": {"stage": {}}}, "table.labels: axis=stage is unknown; did you mean stages"),
+        ({"labels": {"stages": {"stage_1": "1"}}}, "table.labels.stages=stage_1 is unknown; did you mean stage1"),
         ({"labels": {"stages": "1"}}, "table.labels.stages: '1' is not a mapping"),
         ({"labels": ["stages"]}, "table.labels: .* is not a mapping"),
         ({"orderings": ["best"]}, r"table.orderings\[0\]: 'best' is not a mapping with the keys claim, best"),
-        ({"orderings": [{"claim": "c", "bset": {}}]}, "'bset' is unknown; did you mean best"),
+        ({"orderings": [{"claim": "c", "bset": {}}]}, "key=bset is unknown; did you mean best"),
         ({"orderings": [{"claim": "c"}]}, "either `best`, or `higher` and `lower`"),
         ({"orderings": [{"claim": "c", "higher": {"stages": "stage1"}}]}, "either `best`, or `higher` and `lower`"),
         ({"orderings": [{"best": {"stages": "stage1"}}]}, "`claim`"),
         ({"orderings": [{"claim": "c", "best": {}}]}, "at least one axis"),
-        ({"orderings": [{"claim": "c", "best": {"stages": "stage5"}}]}, r"\[0\].best.stages: 'stage5' is unknown"),
+        ({"orderings": [{"claim": "c", "best": {"stages": "stage5"}}]}, r"\[0\].best.stages=stage5 is unknown"),
         ({"orderings": [{"claim": "c", "higher": {"stages": "stage1"}, "lower": {"setting": "s4"}}]}, "the same ones"),
         ({"orderings": [{"claim": "c", "higher": {"setting": "s4"}, "lower": {"setting": "s4"}}]}, "the same cells"),
         ({"orderings": [{"claim": "c", "best": {"setting": "s4"}, "where": {"setting": "s4"}}]}, "`where` names"),
@@ -131,8 +131,8 @@ def test_a_layout_is_shown_with_other_scores_and_by_another_protocol() -> None:
     assert layout.of() == layout
     assert layout.of(protocol="reference@4") == layout
     for scores, protocol, message in (
-        (["f"], None, "--score: 'f' is unknown"),
-        ([], "frames", "--protocol: 'frames' is unknown; did you mean frame"),
+        (["f"], None, "--score=f is unknown"),
+        ([], "frames", "--protocol=frames is unknown; did you mean frame"),
         (["fpr"], "frame", "--protocol frame: --score fpr has no protocol"),
     ):
         with pytest.raises(UserError, match=message):

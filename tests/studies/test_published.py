@@ -34,7 +34,7 @@ def test_every_number_has_its_source(name: str) -> None:
 
 
 def test_an_unknown_table_is_told_with_near_matches() -> None:
-    with pytest.raises(UserError, match=r"'table_a3'; did you mean .*table_a2.* \(there are: comparison, table_a1"):
+    with pytest.raises(UserError, match=r"=table_a3 is unknown; did you mean .*table_a2.* \(allowed: comparison"):
         published_table("table_a3")
 
 
@@ -51,10 +51,10 @@ def test_a_number_is_found_by_any_spelling_and_by_nothing_less_than_one_row() ->
     "name, score, axes, spelled, message",
     [
         ("table_a1", "fscore", ["setting", "backbone", "stages"], {}, "table_a1 has no fscore or fpr"),
-        ("table_a1", "miou", ["settings", "backbone", "stages"], {}, "no column 'settings'; did you mean setting"),
+        ("table_a1", "miou", ["settings", "backbone", "stages"], {}, "=settings is unknown; did you mean setting"),
         ("table_a2", "miou", ["backbone", "init"], {}, r"several values of 'tpavi' \(with, without\).*{tpavi: ...}"),
-        ("table_a2", "miou", ["backbone", "init"], {"tpavi": "wiht"}, "no tpavi 'wiht'; did you mean with"),
-        ("table_a1", "miou", ["setting", "backbone", "stages"], {"setting": {"s4": "S5"}}, "no setting 'S5'"),
+        ("table_a2", "miou", ["backbone", "init"], {"tpavi": "wiht"}, "=wiht is unknown; did you mean with"),
+        ("table_a1", "miou", ["setting", "backbone", "stages"], {"setting": {"s4": "S5"}}, "setting of table_a1=S5"),
     ],
 )
 def test_what_cannot_be_compared_is_told(

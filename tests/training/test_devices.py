@@ -1,11 +1,11 @@
 """How many processes a run is."""
 
-import os
 from typing import Any
 
 import pytest
 
 from avs_lightning.errors import UserError
+from avs_lightning.training import devices
 from avs_lightning.training.devices import check_processes, device_count, process_count
 
 
@@ -32,7 +32,7 @@ def test_processes_that_a_machine_can_run(devices: object) -> None:
 
 
 def test_more_processes_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(devices, "available_cores", lambda: 4)
     check_processes({"accelerator": "cpu", "devices": 4})
     check_processes({"accelerator": "gpu", "devices": 8})
     with pytest.raises(UserError, match=r"trainer.devices=5: .* this machine has 4 cores"):

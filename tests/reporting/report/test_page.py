@@ -1,6 +1,7 @@
 """The file: whole, self-contained, and harmless whatever the folders hold."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -93,11 +94,10 @@ def test_a_full_disk_leaves_the_former_report(
     report, path = study(cells=1, clips=1), tmp_path / "report.html"
     path.write_text("the former")
 
-    def full(part: Path, text: str, encoding: str) -> int:
-        part.write_bytes(text.encode()[:1000])
+    def full(file: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(UserError, match="No space left on device"):
         write_report(report, path)
     assert path.read_bytes() == b"the former"
