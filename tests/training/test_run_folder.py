@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-import avs_lightning
 from avs_lightning.command import typed
 from avs_lightning.errors import UserError
-from avs_lightning.training.run_folder import RunFolder, RunLog, code_version
+from avs_lightning.training.run_folder import RunFolder, RunLog
 
 CFG = OmegaConf.create({"name": "a", "again": "${name}"})
 
@@ -91,37 +90,6 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot be written: .*paths.output_dir=\.\.\."):
         RunFolder(tmp_path / "file" / "run").open(CFG)
-
-
-def test_the_code_has_a_version_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
-    with_git = code_version()
-    monkeypatch.setenv("PATH", "")
-    version = code_version()
-    assert version.keys() == {"version", "sources", "results"}
-    assert {name: with_git[name] for name in version} == version
-
-
-@pytest.mark.parametrize(
-    "file, decides",
-    [
-        ("cli/a.py", False),
-        ("reporting/a.py", False),
-        ("data/a.py", True),
-        ("training/b/a.py", True),
-        ("losses.py", True),
-    ],
-)
-def test_sources_that_can_change_results(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, decides: bool
-) -> None:
-    monkeypatch.setattr(avs_lightning, "__file__", str(tmp_path / "__init__.py"))
-    (tmp_path / "losses.py").write_text("a = 1")
-    one = code_version()
-    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / file).write_text("a = 2")
-    other = code_version()
-    assert one["sources"] != other["sources"]
-    assert (one["results"] != other["results"]) == decides
 
 
 def test_a_folder_is_one_process_s(tmp_path: Path) -> None:

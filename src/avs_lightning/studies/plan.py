@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,9 @@ from filelock import FileLock, Timeout
 
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
+from avs_lightning.sources import code_version
 from avs_lightning.studies.cells import Cell
-from avs_lightning.training.run_folder import RunFolder, code_version
+from avs_lightning.training.run_folder import RunFolder
 
 STUDIES = "studies"
 
@@ -190,7 +190,6 @@ def note_failure(folder: Path, why: str) -> None:
     write_whole(folder / "failed.json", json.dumps(noted))
 
 
-@cache
 def present_code() -> str:
     """Return the hash of the code that computes results."""
     return str(code_version()["results"])

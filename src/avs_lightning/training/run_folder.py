@@ -1,12 +1,10 @@
 """Everything that a run leaves behind is in its folder."""
 
-import hashlib
 import importlib.metadata
 import json
 import logging
 import platform
 import shlex
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,11 +15,11 @@ from typing import Any
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
-import avs_lightning
 from avs_lightning.command import typed_words
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
 from avs_lightning.machine import available_cores, gpu_names, memory_gib
+from avs_lightning.sources import code_version
 from avs_lightning.training.run_log import RunLog
 
 PACKAGES = (
@@ -32,7 +30,6 @@ PACKAGES = (
 
 log = logging.getLogger(__name__)
 
-DECISIVE = ("data", "models", "methods", "metrics", "training", "losses.py")
 LOCK = ".lock"
 
 
@@ -187,28 +184,3 @@ def describe_environment(began: list[str] | None = None) -> dict[str, Any]:
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
         "code": code_version(),
     }
-
-
-def code_version() -> dict[str, Any]:
-    """Return the package's version, hashes of its sources and, in a git checkout, the commit.
-
-    "sources" is a hash of them all, "results" of those that can change what a run computes: two runs with the same
-    "results" can be compared, whatever has become of the reports and the command line in between.
-    """
-    root = Path(avs_lightning.__file__).parent
-    everything, decisive = hashlib.sha256(), hashlib.sha256()
-    for file in sorted(root.rglob("*.py")):
-        content = str(file.relative_to(root)).encode() + file.read_bytes()
-        everything.update(content)
-        if file.relative_to(root).parts[0] in DECISIVE:
-            decisive.update(content)
-    hashes = {"sources": everything.hexdigest()[:12], "results": decisive.hexdigest()[:12]}
-    version: dict[str, Any] = {"version": avs_lightning.__version__, **hashes}
-    git = ["git", "-C", str(root)]
-    try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        dirty = subprocess.run([*git, "status", "--porcelain", "."], capture_output=True, text=True, check=True).stdout
-        version |= {"commit": commit, "dirty": bool(dirty)}
-    except (OSError, subprocess.CalledProcessError):
-        pass  # not a checkout: the hash of the sources speaks for the code
-    return version
