@@ -9,7 +9,7 @@ from typing import Any
 
 import avs_lightning
 
-DECISIVE = ("data", "models", "methods", "metrics", "training", "losses.py", "checkpoints.py")
+DECISIVE = ("data", "models", "methods", "metrics", "training", "losses.py")
 """The rooms that compute."""
 TALK = (
     "data/check.py", "data/problems.py", "data/stats.py", "metrics/names.py",

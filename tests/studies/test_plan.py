@@ -1,6 +1,5 @@
 """A study's memory of itself, and the state of its cells, by files alone."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,21 +10,7 @@ from filelock import FileLock
 
 from avs_lightning.errors import UserError
 from avs_lightning.studies.cells import Cell
-from avs_lightning.studies.plan import (
-    Plan,
-    State,
-    code_of,
-    failure_of,
-    is_damaged,
-    locked_study,
-    note_failure,
-    plan_of,
-    read_metrics,
-    state_of,
-    with_parents,
-    write_config,
-)
-from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.studies.plan import Plan, locked_study, plan_of, with_parents, write_config
 
 
 @pytest.fixture
@@ -79,49 +64,6 @@ def test_parents_come_first_and_once(cell: Callable[..., Cell]) -> None:
     assert [c.name for c in with_parents(children)] == ["parent", "c", "a", "b"]
 
 
-def test_states(folder: Path) -> None:
-    run = RunFolder(folder)
-    assert state_of(folder / "nowhere") == state_of(folder) == State.NEW
-    run.last.touch()
-    assert state_of(folder) == State.RESUMED
-    note_failure(folder, "out of memory")
-    assert state_of(folder) == State.FAILED
-    assert failure_of(folder) == "out of memory"
-    run.metrics.write_text('{"scores": {}}')
-    assert state_of(folder) == State.DONE
-    with run.locked():
-        assert state_of(folder) == State.RUNNING
-    assert state_of(folder) == State.DONE
-
-
-@pytest.mark.parametrize("text", ['{"scores": {"true": {"miou_ref', "", "[1]", "null", "\0\0"])
-def test_results_that_were_cut_are_not_done_and_nothing_else_is_lost(folder: Path, text: str) -> None:
-    run = RunFolder(folder)
-    run.last.touch()
-    run.metrics.write_text(text)
-    assert read_metrics(folder) is None
-    assert is_damaged(folder)
-    assert state_of(folder) == State.RESUMED
-    assert run.metrics.read_text() == text
-    assert not is_damaged(folder / "nowhere")
-
-
-def test_a_damaged_note_of_a_failure_says_nothing(folder: Path) -> None:
-    (folder / "failed.json").write_text('{"why')
-    assert failure_of(folder) == ""
-    assert state_of(folder) == State.NEW
-
-
-def test_the_code_that_trained_a_folder(folder: Path) -> None:
-    assert code_of(folder) is None
-    RunFolder(folder).last.touch()
-    assert code_of(folder) == "unknown"
-    (folder / "environment.json").write_text('{"code": {"results": "abc"}}')
-    assert code_of(folder) == "abc"
-    (folder / "environment.json").write_text('{"code"')
-    assert code_of(folder) == "unknown"
-
-
 def test_a_cells_configuration_is_what_its_process_reads(cell: Callable[..., Cell]) -> None:
     write_config(cell("a"))
     assert yaml.safe_load((cell("a").folder / "config.yaml").read_text()) == {"name": "a", "rate": 1e-05}
@@ -135,9 +77,3 @@ def test_one_command_at_a_time_runs_a_study(tmp_path: Path) -> None:
         pass
     with locked_study(tmp_path):  # it was let go
         pass
-
-
-def test_notes_are_whole_json(folder: Path) -> None:
-    note_failure(folder, "why\nnot")
-    assert json.loads((folder / "failed.json").read_text())["why"] == "why\nnot"
-    assert not list(folder.glob("*.part"))

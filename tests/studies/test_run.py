@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from avs_lightning.errors import UserError
+from avs_lightning.run import Run, State
 from avs_lightning.studies import plan, run
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.claims import claim, is_claimed
 from avs_lightning.studies.other_code import settle_other_code
-from avs_lightning.studies.plan import State, failure_of, read_metrics
 from avs_lightning.studies.run import Outcome, Watcher, all_scores, run_cells, states_of
 from avs_lightning.training.run_folder import RunFolder
 
@@ -59,7 +59,7 @@ class Player:
     def start(self, folder: Path, command: str, processes: tuple[int, int]) -> Played:
         assert (folder / "config.yaml").exists()
         assert is_claimed(folder)
-        self.found = read_metrics(folder)
+        self.found = Run(folder).metrics
         assert self.found or not (folder / "metrics.json").exists()
         self.log.append(f"start {folder.name}")
         started, ended = (sum(text.startswith(word) for text in self.log) for word in ("start", "end"))
@@ -142,12 +142,12 @@ def test_a_failure_blocks_what_starts_from_it_and_nothing_else(cell: Callable) -
     notes = Notes()
     outcome = ran([parent, child, other], Player({"parent": (1, 2)}), notes)
     assert outcome == Outcome({other.signature}, {parent.signature: "no luck"}, {child.signature: "parent"})
-    assert failure_of(parent.folder) == "no luck"
+    assert Run(parent.folder).failure == "no luck"
     assert not child.folder.exists()
     assert "child blocked" in notes.said
     again = ran([parent, child, other], Player())
     assert again.done == {parent.signature, child.signature, other.signature}
-    assert not failure_of(parent.folder)
+    assert not Run(parent.folder).failure
 
 
 def test_what_this_command_has_tried_is_not_tried_again(cell: Callable) -> None:
@@ -182,7 +182,7 @@ def test_a_cut_metrics_file_is_made_again(cell: Callable) -> None:
     player = Player()
     assert ran([one], player).done == {one.signature}
     assert player.log == ["start a", "end a"]
-    assert read_metrics(one.folder)
+    assert Run(one.folder).metrics
 
 
 @pytest.mark.parametrize(("command", "there"), [("train", True), ("eval", False)])

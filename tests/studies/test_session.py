@@ -11,11 +11,11 @@ from omegaconf import OmegaConf
 from rich.console import Console
 
 from avs_lightning.errors import UserError
+from avs_lightning.run import Run, State
 from avs_lightning.studies import session
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.cells_table import cells_table
 from avs_lightning.studies.composing import Composed, Request
-from avs_lightning.studies.plan import State, note_failure
 from avs_lightning.studies.run import Outcome
 from avs_lightning.studies.session import Session, failures
 
@@ -43,7 +43,7 @@ def shown(table: Any) -> str:
 def test_states_and_what_they_mean_fit_eighty_columns(cell: Callable) -> None:
     parent = Cell("s4_resnet50_stages1", {"starts": "single_source"}, 123, {}, "f" * 10, Path("s4"))
     cells = [parent, *(cell(number, parent) for number in range(4))]
-    note_failure(cells[4].folder, "the data set is not there: " + "/a/long/path" * 10)
+    Run(cells[4].folder).fail("the data set is not there: " + "/a/long/path" * 10)
     cells[1].folder.mkdir(parents=True)
     (cells[1].folder / "metrics.json").write_text('{"cut')
     states = dict(
@@ -79,7 +79,7 @@ def test_what_sets_the_cells_of_a_sweep_apart_stays_whole(tmp_path: Path) -> Non
 
 def test_a_reason_is_told_in_few_words(cell: Callable) -> None:
     one = cell(1)
-    note_failure(one.folder, "avm=nosuch is unknown " + "x" * 300)
+    Run(one.folder).fail("avm=nosuch is unknown " + "x" * 300)
     text = shown(cells_table("s", [one], [one], {one.signature: State.FAILED}))
     assert "avm=nosuch is" in " ".join(text.replace("│", " ").split())
     assert "xxx" not in text

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from avs_lightning.run import State
 from avs_lightning.studies import watching
 from avs_lightning.studies.cells import Cell
-from avs_lightning.studies.plan import State
 from avs_lightning.studies.watching import Bars, Lines, seconds_left, spoken, watcher_for
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pytorch_lightning.trainer.states import TrainerFn
 
-from avs_lightning.studies.plan import read_progress
+from avs_lightning.run import Run
 from avs_lightning.training import progress
 from avs_lightning.training.progress import RunProgress
 
@@ -34,19 +34,19 @@ def test_it_grows_from_none_to_all_in_the_shares_of_the_work(tmp_path: Path) -> 
     run, callback = trainer(), RunProgress(tmp_path, test_sets=3, interval=0)
     training = 2 * (3 * 20 + 12) / (2 * (3 * 20 + 12) + 3 * 8)
     callback.on_train_start(run, None)  # type: ignore[arg-type]
-    seen = [read_progress(tmp_path)]
+    seen = [Run(tmp_path).progress]
     for step in range(1, 21):
         run.global_step, run.current_epoch = step, (step - 1) // 10
         callback._next = 0.0
         callback.on_train_batch_end(run)
         callback.on_validation_batch_end(run)
-        seen.append(read_progress(tmp_path))
+        seen.append(Run(tmp_path).progress)
     callback.on_test_start(run, None)  # type: ignore[arg-type]
-    seen.append(read_progress(tmp_path))
+    seen.append(Run(tmp_path).progress)
     for _ in range(12):
         callback._next = 0.0
         callback.on_test_batch_end(run)
-        seen.append(read_progress(tmp_path))
+        seen.append(Run(tmp_path).progress)
     found = [s["fraction"] for s in seen if s]
     assert len(found) == len(seen)
     assert found == sorted(found)
@@ -67,12 +67,12 @@ def test_it_is_seldom_written_and_by_the_first_process(tmp_path: Path, monkeypat
     for wait, written in ((0.5, 10.0), (0.4, 10.0), (0.2, 11.1)):
         now.value += wait
         callback.on_test_batch_end(run)
-        content = read_progress(tmp_path)
+        content = Run(tmp_path).progress
         assert content is not None
         assert content["updated"] == pytest.approx(written)
     (tmp_path / "progress.json").unlink()
     RunProgress(tmp_path).on_test_start(trainer(rank=1), None)  # type: ignore[arg-type]
-    assert read_progress(tmp_path) is None
+    assert Run(tmp_path).progress is None
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", '{"fraction": 0.', "[]", "{}", "\x00\x01"])
 def test_damaged_files_say_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / "progress.json").write_text(content)
-    assert read_progress(tmp_path) is None
+    assert Run(tmp_path).progress is None
 
 
 SEE = """

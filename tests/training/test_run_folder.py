@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from avs_lightning.command import typed
 from avs_lightning.errors import UserError
+from avs_lightning.run import Run
 from avs_lightning.training.run_folder import RunFolder, RunLog
 
 CFG = OmegaConf.create({"name": "a", "again": "${name}"})
@@ -94,14 +95,14 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_a_folder_is_one_process_s(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
-    assert not folder.is_locked()
+    assert not Run(folder.path).is_locked()
     assert not folder.path.exists()
     with folder.locked():
-        assert folder.is_locked()
+        assert Run(folder.path).is_locked()
         with pytest.raises(UserError, match=f"{folder.path} is in use: another process"), folder.locked():
             pass
-        assert folder.is_locked()
-    assert not folder.is_locked()
+        assert Run(folder.path).is_locked()
+    assert not Run(folder.path).is_locked()
     with folder.locked():
         pass
 
@@ -126,11 +127,11 @@ def test_a_killed_process_leaves_no_lock_though_its_workers_live(tmp_path: Path)
         assert process.stdout is not None
         worker = int(process.stdout.readline())
         try:
-            assert folder.is_locked()
+            assert Run(folder.path).is_locked()
             process.kill()
             process.wait()
             os.kill(worker, 0)  # it is there
-            assert not folder.is_locked()
+            assert not Run(folder.path).is_locked()
             with folder.locked():
                 pass
         finally:

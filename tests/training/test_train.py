@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from avs_lightning.run import Run
 from avs_lightning.training.run_folder import RunFolder
 
 STOP_AT_STEP = """
@@ -156,7 +157,7 @@ def test_a_folder_in_which_a_run_goes_on_is_left_alone(avs: Callable, tiny: list
         assert f"{folder} is in use: another process is writing a run there" in ended.err
         assert [path.name for path in folder.iterdir()] == [".lock"]
     assert avs("train", *tiny, "trainer.max_epochs=1", "test=false", f"paths.output_dir={folder}").code == 0
-    assert not RunFolder(folder).is_locked()
+    assert not Run(folder).is_locked()
 
 
 def test_a_damaged_or_foreign_checkpoint_does_not_go_on(avs: Callable, tiny: list[str], tmp_path: Path) -> None:

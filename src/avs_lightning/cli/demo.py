@@ -38,14 +38,15 @@ def show(folder: Path) -> None:
     from rich.table import Table
 
     from avs_lightning.reporting.console import console
-    from avs_lightning.studies.plan import Plan, read_metrics
+    from avs_lightning.run import Run
+    from avs_lightning.studies.plan import Plan
     from avs_lightning.studies.results import cell_folder
 
     plan = Plan.load(folder)
     assert plan.table
     labels = plan.table["layout"]["labels"]["fusion"]
     folders = {labels[cell.parameters["fusion"]]: cell_folder(cell, folder.parents[1]) for cell in plan.cells}
-    scores = {name: (read_metrics(run) or {})["scores"] for name, run in folders.items()}
+    scores = {name: (Run(run).metrics or {})["scores"] for name, run in folders.items()}
     title = "Does it follow the sound? Test clips, protocol frame (exact mean over frames)"
     table = Table(title=title, header_style="bold")
     table.add_column("network")

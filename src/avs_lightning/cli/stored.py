@@ -11,6 +11,7 @@ from hydra.core.config_store import ConfigStore
 
 from avs_lightning.cli.overrides import options
 from avs_lightning.errors import UserError
+from avs_lightning.run import CONFIG
 from avs_lightning.studies.processes import FROM_RUN_FOLDER
 
 NAME = "run_folder"
@@ -35,7 +36,7 @@ def offer(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: there is none, it is damaged, or it holds what no run writes.
     """
-    content = read(folder / "config.yaml")
+    content = read(folder / CONFIG)
     ConfigStore.instance().store(name=NAME, node={"defaults": DEFAULTS, "hydra": HYDRA, **content})
     return content
 

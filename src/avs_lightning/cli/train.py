@@ -8,6 +8,7 @@ from avs_lightning.cli.groups import groups
 from avs_lightning.cli.hydra_app import run
 from avs_lightning.cli.overrides import given, written
 from avs_lightning.errors import UserError
+from avs_lightning.run import CONFIG
 from avs_lightning.studies.processes import FROM_RUN_FOLDER
 
 
@@ -34,7 +35,7 @@ def with_resume(argv: list[str]) -> list[str]:
     if named is None or FROM_RUN_FOLDER in argv:
         return argv
     folder = Path(str(named)).expanduser().resolve()
-    if not (folder / "config.yaml").is_file():
+    if not (folder / CONFIG).is_file():
         raise UserError(
             f"{folder} holds no run to resume: it has no config.yaml (give the folder that paths.output_dir named)"
         )

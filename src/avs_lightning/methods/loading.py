@@ -12,6 +12,7 @@ from avs_lightning.errors import UserError
 from avs_lightning.methods.base import SegmentationMethod
 from avs_lightning.methods.published import KEY
 from avs_lightning.models.weights import load_entries, what_is_wrong
+from avs_lightning.run import BEST
 from avs_lightning.targets import check_targets, find_class
 
 RELEASED = "avs_lightning.methods.avs.AVSMethod"
@@ -53,7 +54,7 @@ def load_method(path: str | Path, **groups: Any) -> SegmentationMethod:
             names, or `groups` contradicts it.
     """
     path = Path(path)
-    path = path / "checkpoints" / "best.ckpt" if path.is_dir() else path
+    path = path / BEST if path.is_dir() else path
     content = read_checkpoint(path)
     method = rebuild(content, path, groups)
     try:

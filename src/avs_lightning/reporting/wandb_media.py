@@ -15,6 +15,7 @@ from torch import Tensor
 from avs_lightning.data import ClipBatch
 from avs_lightning.data.pictures import denormalise
 from avs_lightning.data.sound_names import SOUNDS
+from avs_lightning.run import Run
 
 CLASSES = {0: "background", 1: "sounding"}
 MASKS = {"ground truth": "truth", "prediction": "prediction", "muted": "muted"}  # our names: those of clips/index.json
@@ -86,10 +87,8 @@ def log_checkpoint(run: Any, checkpoint: Path) -> None:
 
 def log_scores(run: Any, folder: Path) -> None:
     """Log the best epoch and the cost as summary values, and charts of the scores by sound and by second."""
-    file = folder / "metrics.json"
-    if not file.exists():
+    if (results := Run(folder).metrics) is None:
         return
-    results = json.loads(file.read_text())
     run.summary.update(
         {f"{part}/{name}": value for part in ("best", "cost") for name, value in results.get(part, {}).items()}
     )

@@ -10,8 +10,8 @@ from hydra.utils import instantiate
 
 from avs_lightning.data.fingerprint import dataset_fingerprint
 from avs_lightning.errors import UserError, shortened
+from avs_lightning.run import Run, State
 from avs_lightning.studies.cells import Cell
-from avs_lightning.studies.plan import State, read_metrics, state_of
 from avs_lightning.studies.results import NOT_ASKED
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ def check_same_data(cells: Sequence[Cell]) -> None:
         except UserError as error:
             missing |= {cell.signature: error for cell in group}
             continue
-        known = [(cell, found) for cell in group if (found := (read_metrics(cell.folder) or {}).get("fingerprint"))]
+        known = [(cell, found) for cell in group if (found := (Run(cell.folder).metrics or {}).get("fingerprint"))]
         present = dataset_fingerprint(data) if known else ""
         for cell, fingerprint in known:
             if fingerprint != present:
                 where = f"data.root={cell.config['data']['root']} (fingerprint {present})"
                 line = f"{cell.name}: fingerprint {fingerprint}, in {cell.folder}"
                 other.setdefault(where, []).append(line)
-    left = [cell for cell in cells if state_of(cell.folder) != State.DONE]
+    left = [cell for cell in cells if Run(cell.folder).state != State.DONE]
     if left and all(cell.signature in missing for cell in left):
         raise missing[left[0].signature]
     if other:

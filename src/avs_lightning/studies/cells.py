@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from avs_lightning.run import BEST
 from avs_lightning.training.devices import device_count
 from avs_lightning.training.signature import relevant_settings
 
@@ -68,7 +69,7 @@ def build_cell(
     """
     config = copy.deepcopy(dict(config))
     if parent:
-        config["init"]["checkpoint"] = str(parent.folder / "checkpoints" / "best.ckpt")
+        config["init"]["checkpoint"] = str(parent.folder / BEST)
     signature = sign(config, parent, command)
     label = re.sub(r"[^\w.-]+", "_", str(config["name"])).strip("_") or command
     # What another name has trained is there already: a name cannot change a result.

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from avs_lightning.run import Run, State
 from avs_lightning.studies.cells import Cell
-from avs_lightning.studies.plan import State, failure_of, is_damaged
 
 MEANINGS = {
     State.DONE: "its results are there",
@@ -59,7 +59,7 @@ def cell_label(name: str, own: bool) -> str:
 def _remark(cell: Cell, state: State, kept: bool) -> str:
     remark = ""
     if state == State.FAILED:
-        remark = f": {textwrap.shorten(failure_of(cell.folder), REASON, placeholder=' ...')}"
-    elif is_damaged(cell.folder):
+        remark = f": {textwrap.shorten(Run(cell.folder).failure, REASON, placeholder=' ...')}"
+    elif Run(cell.folder).is_cut:
         remark = " (metrics.json is cut: tested again)"
     return remark + (" by other code" if kept else "")

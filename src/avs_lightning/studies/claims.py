@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.run import Run
 
 CLAIM = ".claim"
 """The run's own lock comes seconds later, when its process has imported all, or hours later, when Slurm starts it."""
@@ -30,7 +30,7 @@ def claim(folder: Path) -> FileLock | None:
         lock.acquire(blocking=False)
     except Timeout:
         return None
-    if RunFolder(folder).is_locked():
+    if Run(folder).is_locked():
         lock.release()
         return None
     return lock
@@ -39,7 +39,7 @@ def claim(folder: Path) -> FileLock | None:
 def is_claimed(folder: Path) -> bool:
     """Say whether a command, this one included, has the cell in hand, or a run of it is going on."""
     if not (folder / CLAIM).exists():
-        return RunFolder(folder).is_locked()
+        return Run(folder).is_locked()
     taken = claim(folder)
     if taken is None:
         return True

@@ -17,10 +17,10 @@ from rich.table import Table
 from avs_lightning.errors import UserError
 from avs_lightning.machine import available_cores
 from avs_lightning.reporting.console import Prose, spoken
+from avs_lightning.run import Run, State
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import free_bytes, spoken_bytes
 from avs_lightning.studies.pace import Pace, ended_paces, extent_of, measured_pace, network_of
-from avs_lightning.studies.plan import State, read_progress
 from avs_lightning.studies.run import all_scores, states_of
 from avs_lightning.studies.step_times import BUSY, present_slowdown
 from avs_lightning.studies.trial import Trial, run_trial
@@ -159,7 +159,7 @@ def undrawn(cells: Sequence[Cell]) -> list[Cell]:
 
 def time_left(cell: Cell, seconds: float) -> float:
     """Return how many of its seconds a cell that was cut off still needs."""
-    progress = read_progress(cell.folder) or {}
+    progress = Run(cell.folder).progress or {}
     return seconds * (1 - float(progress.get("fraction", 0.0)))
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from rich.text import Text
 
+from avs_lightning.data.sound_names import OWN
 from avs_lightning.errors import UserError
 from avs_lightning.metrics.names import score_label, score_text
 from avs_lightning.reporting.console import spoken
-from avs_lightning.reporting.report.run_files import RunFiles
-from avs_lightning.studies.plan import Plan, State, failure_of, read_metrics, read_progress, state_of
+from avs_lightning.run import Run, State
+from avs_lightning.studies.plan import Plan
 from avs_lightning.studies.reports import is_study, sources_in
 from avs_lightning.studies.results import cell_folder, states_in
 from avs_lightning.studies.status import runs_of
@@ -101,12 +102,12 @@ def _study(folder: Path, plan: Plan) -> Listed:
 
 
 def _run(folder: Path) -> Listed:
-    files, metrics, progress = RunFiles(folder), read_metrics(folder) or {}, read_progress(folder) or {}
-    config, environment = files.mapping("config.yaml"), files.mapping("environment.json")
-    scores = (metrics.get("scores") or {}).get("true") or {}
+    run = Run(folder)
+    config, environment, metrics, progress = run.config, run.environment, run.metrics or {}, run.progress or {}
+    scores = (metrics.get("scores") or {}).get(OWN) or {}
     done = metrics.get("epochs", max(0, progress["epoch"] - 1) if progress else None)
     total = (config.get("trainer") or {}).get("max_epochs")
-    cost, state = metrics.get("cost") or {}, state_of(folder)
+    cost, state = metrics.get("cost") or {}, run.state
     seconds = [value for name in ("train_seconds", "test_seconds") if (value := cost.get(name)) is not None]
     return Listed(
         kind="run",
@@ -118,7 +119,7 @@ def _run(folder: Path) -> Listed:
         miou=score_text(SCORES[0], scores[SCORES[0]]) if SCORES[0] in scores else "",
         fscore=score_text(SCORES[1], scores[SCORES[1]]) if SCORES[1] in scores else "",
         seconds=sum(seconds) if seconds else None,
-        note=failure_of(folder) if state == State.FAILED else "",
+        note=run.failure if state == State.FAILED else "",
     )
 
 

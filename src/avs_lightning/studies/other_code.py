@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from avs_lightning.errors import UserError, choose, shortened
+from avs_lightning.run import Run
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.claims import claim
-from avs_lightning.studies.plan import code_of, present_code, read_metrics
+from avs_lightning.studies.plan import present_code
 
 OTHER_CODE = ("refuse", "keep", "retrain")
 
@@ -29,7 +30,7 @@ def settle_other_code(cells: Sequence[Cell], choice: str) -> list[Cell]:
         UserError: there are some and the choice is "refuse"; the choice is unknown; a cell to be moved is running.
     """
     choose(choice, OTHER_CODE, "launcher.other_code")
-    foreign = {cell: code for cell in cells if (code := code_of(cell.folder)) not in (None, present_code())}
+    foreign = {cell: code for cell in cells if (code := Run(cell.folder).code) not in (None, present_code())}
     if foreign and choice == "refuse":
         lines = [f"{cell.name or cell.folder.name}: code {code}, in {cell.folder}" for cell, code in foreign.items()]
         raise UserError(
@@ -40,7 +41,7 @@ def settle_other_code(cells: Sequence[Cell], choice: str) -> list[Cell]:
             "launcher.other_code=keep takes finished ones as they are (the table names both versions), "
             "launcher.other_code=retrain trains them anew and keeps the old folders beside"
         )
-    kept = [cell for cell in foreign if choice == "keep" and read_metrics(cell.folder) is not None]
+    kept = [cell for cell in foreign if choice == "keep" and Run(cell.folder).metrics is not None]
     for cell, code in foreign.items():
         if cell not in kept:
             _set_aside(cell.folder, str(code))

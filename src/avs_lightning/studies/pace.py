@@ -17,9 +17,9 @@ from avs_lightning.data import example_batch
 from avs_lightning.methods.base import SegmentationMethod
 from avs_lightning.methods.building import build_method, method_arguments, method_kind
 from avs_lightning.machine import available_cores, gpu_names
+from avs_lightning.run import Run
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import folder_bytes
-from avs_lightning.studies.plan import read_metrics
 from avs_lightning.studies.step_times import (
     BUSY,
     network_steps,
@@ -177,7 +177,7 @@ def run_bytes(method: SegmentationMethod, trial: Trial, work: Workload, config: 
 def _ended_pace(folder: Path) -> Iterator[tuple[tuple[str, ...], Pace]]:
     """The pace of a cell that ended here with a test; nothing where its files don't tell."""
     with suppress(OSError, ValueError, KeyError, TypeError, ZeroDivisionError, yaml.YAMLError):
-        metrics: Any = read_metrics(folder) or {}
+        metrics: Any = Run(folder).metrics or {}
         environment = json.loads((folder / "environment.json").read_text())
         cost = metrics["cost"]
         if (environment["cores"], environment["gpus"]) != (available_cores(), gpu_names()):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,11 @@ from filelock import FileLock, Timeout
 
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
+from avs_lightning.run import CONFIG
 from avs_lightning.sources import code_version
 from avs_lightning.studies.cells import Cell
-from avs_lightning.training.run_folder import RunFolder
 
 STUDIES = "studies"
-
-
-class State(StrEnum):
-    """How far a cell has come."""
-
-    DONE = "done"
-    RESUMED = "resumed"
-    NEW = "new"
-    FAILED = "failed"
-    RUNNING = "running"
-    BLOCKED = "blocked"
 
 
 @dataclass(frozen=True)
@@ -144,70 +132,14 @@ def with_parents(cells: Sequence[Cell]) -> list[Cell]:
     return sorted(ordered.values(), key=lambda cell: cell.parent is not None)
 
 
-def state_of(folder: Path) -> State:
-    """Say how far the run in a folder has come, by its files alone."""
-    run = RunFolder(folder)
-    if run.is_locked():
-        return State.RUNNING
-    if read_metrics(folder) is not None:
-        return State.DONE
-    if failure_of(folder):
-        return State.FAILED
-    return State.RESUMED if run.last.exists() else State.NEW
-
-
-def read_metrics(folder: Path) -> dict[str, Any] | None:
-    """Return what metrics.json holds; None where the run is not done or the file is cut."""
-    with suppress(OSError, ValueError):
-        content = json.loads((folder / "metrics.json").read_text())
-        return content if isinstance(content, dict) else None
-    return None
-
-
-def read_progress(folder: Path) -> dict[str, Any] | None:
-    """Return what the run in `folder` says about itself; None where it says nothing, or nothing that can be read."""
-    with suppress(OSError, ValueError):
-        content = json.loads(RunFolder(folder).progress.read_text())
-        return content if isinstance(content, dict) and "fraction" in content else None
-    return None
-
-
-def is_damaged(folder: Path) -> bool:
-    """Say whether there is a metrics.json that cannot be read."""
-    return (folder / "metrics.json").exists() and read_metrics(folder) is None
-
-
-def failure_of(folder: Path) -> str:
-    """Return why the last attempt failed, or nothing."""
-    with suppress(OSError, ValueError):
-        return str(json.loads((folder / "failed.json").read_text())["why"])
-    return ""
-
-
-def note_failure(folder: Path, why: str) -> None:
-    """Leave why a cell failed in its folder."""
-    noted = {"why": why, "when": datetime.now(UTC).isoformat(timespec="seconds")}
-    write_whole(folder / "failed.json", json.dumps(noted))
-
-
 def present_code() -> str:
     """Return the hash of the code that computes results."""
     return str(code_version()["results"])
 
 
-def code_of(folder: Path) -> str | None:
-    """Return the hash of the code that has trained what a folder holds; None where it holds nothing."""
-    if not (RunFolder(folder).last.exists() or RunFolder(folder).metrics.exists()):
-        return None
-    with suppress(OSError, ValueError, KeyError):
-        code = json.loads((folder / "environment.json").read_text())["code"]
-        return str(code.get("results", "unknown"))
-    return "unknown"
-
-
 def write_config(cell: Cell) -> None:
     """Put a cell's configuration into its folder, from where its process reads it."""
-    write_whole(cell.folder / "config.yaml", yaml.safe_dump(dict(cell.config), sort_keys=False, allow_unicode=True))
+    write_whole(cell.folder / CONFIG, yaml.safe_dump(dict(cell.config), sort_keys=False, allow_unicode=True))
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from pathlib import Path
 from avs_lightning.errors import UserError
 from avs_lightning.reporting.report import Report, ReportRun, write_report
 from avs_lightning.reporting.report.config_diff import config_differences
-from avs_lightning.reporting.report.run_files import RunFiles
-from avs_lightning.studies.plan import Plan, failure_of, read_metrics, state_of
+from avs_lightning.run import CONFIG, Run
+from avs_lightning.studies.plan import Plan
 from avs_lightning.studies.results import cell_folder, facts_of, run_facts, states_in
 from avs_lightning.studies.status import runs_of, study_table
 
@@ -39,7 +39,7 @@ def together(parts: Sequence[Report]) -> Report:
     ordered = sorted((run for part in parts for run in part.runs), key=lambda run: not run.parent)
     runs = {run.folder.resolve(): run for run in ordered}
     title = " and ".join(part.title for part in parts) if len(parts) < 4 else f"{len(runs)} runs"
-    facts = run_facts([folder for folder in runs if read_metrics(folder) is not None])
+    facts = run_facts([folder for folder in runs if Run(folder).metrics is not None])
     tables = [table for part in parts for table in part.tables]
     notes = [note for part in parts for note in part.notes]
     leading = next((part for part in parts if part.tables), parts[0])
@@ -65,7 +65,7 @@ def sources_in(folder: Path) -> Iterator[Path]:
 
 def is_run(folder: Path) -> bool:
     """Say whether a folder is a run's; Hydra leaves a config.yaml of its own elsewhere."""
-    return (folder / "config.yaml").is_file()
+    return (folder / CONFIG).is_file()
 
 
 def is_study(folder: Path) -> bool:
@@ -88,7 +88,7 @@ def study_report(folder: Path) -> Report:
             seed=cell.seed,
             state=states[cell.signature],
             folder=cell_folder(cell, runs),
-            note=failure_of(cell_folder(cell, runs)),
+            note=Run(cell_folder(cell, runs)).failure,
             parent=not cell.in_table,
         )
         for cell in plan.cells
@@ -100,9 +100,10 @@ def study_report(folder: Path) -> Report:
 
 def run_report(folder: Path) -> Report:
     """Return what a run's folder has for a page."""
-    config, environment = RunFiles(folder).mapping("config.yaml"), RunFiles(folder).mapping("environment.json")
+    run = Run(folder)
+    config, environment = run.config, run.environment
     name, seed = str(config.get("name") or folder.name), config.get("seed")
-    shown = ReportRun(name, {}, seed if isinstance(seed, int) else 0, str(state_of(folder)), folder, failure_of(folder))
+    shown = ReportRun(name, {}, seed if isinstance(seed, int) else 0, str(run.state), folder, run.failure)
     command = environment.get("command")
     facts = {"seed": str(seed), **run_facts([folder]), "run folder": str(folder)}
     if isinstance(command, list):
@@ -112,7 +113,7 @@ def run_report(folder: Path) -> Report:
 
 def told_apart(runs: list[ReportRun]) -> list[ReportRun]:
     """Describe runs of different origins by the settings in which they differ; of one that has not begun as planned."""
-    settings = [RunFiles(run.folder).mapping("config.yaml") for run in runs]
+    settings = [Run(run.folder).config for run in runs]
     differences = config_differences(settings)
     described = []
     for place, (run, its) in enumerate(zip(runs, settings)):

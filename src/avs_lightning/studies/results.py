@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from avs_lightning.data.sound_names import OWN
+from avs_lightning.run import Run
 from avs_lightning.studies.cells import STORE
-from avs_lightning.studies.plan import Plan, PlannedCell, failure_of, read_metrics, state_of
+from avs_lightning.studies.plan import Plan, PlannedCell
 from avs_lightning.training.signature import IRRELEVANT
 
 NOT_ASKED = ("seed", *(key.removeprefix("data.") for key in IRRELEVANT if key.startswith("data.")))
@@ -28,7 +28,7 @@ def states_in(plan: Plan, runs: Path) -> dict[str, str]:
     """Return the state of each cell by its signature; what waits for a failed parent is blocked."""
     states: dict[str, str] = {}
     for cell in plan.cells:
-        state = str(state_of(cell_folder(cell, runs)))
+        state = str(Run(cell_folder(cell, runs)).state)
         if state != "done" and cell.parent and states.get(cell.parent) in ("failed", "blocked"):
             state = "blocked"
         states[cell.signature] = state
@@ -49,12 +49,12 @@ def results_of(plan: Plan, runs: Path) -> pd.DataFrame:
             continue
         folder = cell_folder(cell, runs)
         row: dict[str, Any] = {**cell.parameters, "seed": cell.seed, "state": states[cell.signature]}
-        row |= {"name": cell.name, "note": failure_of(folder), "folder": folder, "signature": cell.signature}
-        metrics = (read_metrics(folder) or {}) if row["state"] == "done" else {}
+        row |= {"name": cell.name, "note": Run(folder).failure, "folder": folder, "signature": cell.signature}
+        metrics = (Run(folder).metrics or {}) if row["state"] == "done" else {}
         if metrics:
             row |= {"synthetic": metrics.get("synthetic"), "encoder": _encoder(folder)}
         for sound, scores in (metrics.get("scores") or {}).items():
-            row |= {name if sound == "true" else f"{sound}/{name}": value for name, value in scores.items()}
+            row |= {name if sound == OWN else f"{sound}/{name}": value for name, value in scores.items()}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -63,7 +63,7 @@ def facts_of(plan: Plan, runs: Path) -> dict[str, str]:
     """Return what stands below a table, collected from the cells that are done: more than one value is told apart."""
     folders = [cell_folder(cell, runs) for cell in plan.cells if cell.in_table]
     seeds = sorted({cell.seed for cell in plan.cells if cell.in_table})
-    facts = run_facts([folder for folder in folders if read_metrics(folder) is not None])
+    facts = run_facts([folder for folder in folders if Run(folder).metrics is not None])
     return {**facts, "seeds": ", ".join(map(str, seeds))}
 
 
@@ -71,7 +71,7 @@ def run_facts(folders: Sequence[Path]) -> dict[str, str]:
     """Return data, fingerprint, code, machine and date of runs: more than one value is told apart."""
     found: dict[str, list[str]] = {name: [] for name in ("data", "fingerprint", "code", "machine", "date")}
     for folder, asked in zip(folders, _asked_data(folders)):
-        metrics, environment = read_metrics(folder) or {}, _read(folder / "environment.json")
+        metrics, environment = Run(folder).metrics or {}, Run(folder).environment
         data = str(metrics.get("data") or dict(_clip_settings(folder)).get("name", ""))
         found["data"].append(data)
         if data:
@@ -94,14 +94,13 @@ def _asked_data(folders: Sequence[Path]) -> list[str]:
 
 
 def _clip_settings(folder: Path) -> Iterator[tuple[str, Any]]:
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
-        data = yaml.load((folder / "config.yaml").read_text(), yaml.CSafeLoader)["data"]
-        yield from (item for item in _flat(data) if item[0] not in NOT_ASKED)
+    data = Run(folder).config.get("data")
+    yield from (item for item in _flat(data if isinstance(data, dict) else {}) if item[0] not in NOT_ASKED)
 
 
 def _encoder(folder: Path) -> str:
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
-        return str(yaml.load((folder / "config.yaml").read_text(), yaml.CSafeLoader)["encoder"]["name"])
+    with suppress(KeyError, TypeError):
+        return str(Run(folder).config["encoder"]["name"])
     return ""
 
 
@@ -134,10 +133,3 @@ def _machine(environment: dict[str, Any], metrics: dict[str, Any]) -> str:
 
 def _distinct(values: Sequence[str]) -> str:
     return "; ".join(sorted({value for value in values if value}))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    with suppress(OSError, ValueError):
-        content = json.loads(path.read_text())
-        return content if isinstance(content, dict) else {}
-    return {}

@@ -13,12 +13,13 @@ from typing import Any
 
 from filelock import FileLock
 
-from avs_lightning.data.sound_names import probe_names
+from avs_lightning.data.sound_names import OWN, probe_names
 from avs_lightning.files import NO_SPACE
+from avs_lightning.run import METRICS, Run, State
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.claims import claim, is_claimed
 from avs_lightning.studies.executors import Executor, Job
-from avs_lightning.studies.plan import State, is_damaged, note_failure, read_metrics, state_of, write_config
+from avs_lightning.studies.plan import write_config
 
 POLL_SECONDS = 0.2
 Finished = Callable[[Cell], bool]
@@ -64,7 +65,7 @@ def states_of(cells: Sequence[Cell], finished: Finished) -> dict[str, State]:
     """Return each cell's state by its signature; a cell without all the scores that are asked for is not done."""
     states = {}
     for cell in cells:
-        state = State.RUNNING if is_claimed(cell.folder) else state_of(cell.folder)
+        state = State.RUNNING if is_claimed(cell.folder) else Run(cell.folder).state
         if state == State.DONE and not finished(cell):
             state = State.RESUMED
         states[cell.signature] = state
@@ -105,13 +106,13 @@ def run_cells(
 
 def all_scores(cell: Cell) -> bool:
     """Say whether a cell's metrics.json has a score for each sound that its configuration asks for."""
-    metrics: dict[str, Any] | None = read_metrics(cell.folder)
+    metrics: dict[str, Any] | None = Run(cell.folder).metrics
     if metrics is None:
         return False
     if cell.command == "train" and not cell.config.get("test", True):
         return True
     asked = probe_names(cell.config.get("probes"), cell.config.get("probe_sounds"))
-    return {"true", *asked} <= set(metrics.get("scores") or {})
+    return {OWN, *asked} <= set(metrics.get("scores") or {})
 
 
 class _Cells:
@@ -193,10 +194,10 @@ class _Cells:
                 taken.release()
 
     def _start(self, cell: Cell) -> tuple[State, Job]:
-        state = state_of(cell.folder)
+        state = Run(cell.folder).state
         (cell.folder / "failed.json").unlink(missing_ok=True)
-        if is_damaged(cell.folder) or cell.command == "eval":  # made anew, and avs eval writes into no finished folder
-            (cell.folder / "metrics.json").unlink(missing_ok=True)
+        if Run(cell.folder).is_cut or cell.command == "eval":  # made anew, and avs eval writes into no finished folder
+            (cell.folder / METRICS).unlink(missing_ok=True)
         write_config(cell)
         return state, self.executor.start(cell.folder, cell.command, cell.processes)
 
@@ -215,7 +216,7 @@ class _Cells:
     def _failed(self, cell: Cell, why: str) -> None:
         full = any(os.strerror(code) in why for code in NO_SPACE)
         try:
-            note_failure(cell.folder, why)
+            Run(cell.folder).fail(why)
         except OSError as error:
             full = full or error.errno in NO_SPACE
         self.outcome.failed[cell.signature] = why

@@ -14,6 +14,7 @@ from typing import Any
 
 from avs_lightning.errors import UserError, choose
 from avs_lightning.reporting.console import console
+from avs_lightning.run import Run, State
 from avs_lightning.studies.cell_data import check_same_data, is_synthetic
 from avs_lightning.studies.cells import STORE, Cell
 from avs_lightning.studies.cells_table import cells_table
@@ -21,7 +22,7 @@ from avs_lightning.studies.composing import Compose, Request, compose_cells
 from avs_lightning.studies.executors import Executor
 from avs_lightning.studies.offline_runs import link_offline_runs
 from avs_lightning.studies.other_code import settle_other_code
-from avs_lightning.studies.plan import STUDIES, Plan, State, locked_study, plan_of, read_metrics, with_parents
+from avs_lightning.studies.plan import STUDIES, Plan, locked_study, plan_of, with_parents
 from avs_lightning.studies.processes import LocalJobs
 from avs_lightning.studies.reports import report_on
 from avs_lightning.studies.run import Outcome, all_scores, run_cells, states_of
@@ -211,7 +212,7 @@ class Session:
 
     def best_score(self, cell: Cell) -> float | None:
         """Return a done cell's best validation mIoU, which an optimising sweeper maximises."""
-        best = (read_metrics(cell.folder) or {}).get("best") or {}
+        best = (Run(cell.folder).metrics or {}).get("best") or {}
         return best.get("val_miou_frame")
 
     def _tell_states(self, kept: Sequence[Cell] = ()) -> set[State]:

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from submitit.core.utils import FailedJobError
 
 from avs_lightning.errors import UserError, near_matches
+from avs_lightning.run import CONFIG
 from avs_lightning.studies.processes import FOREIGN, FOREIGN_PREFIXES, PATIENCE, reason_in
 from avs_lightning.studies.slurm_states import ENDED, FORGOTTEN, JobStates
 from avs_lightning.studies.slurm_task import START, CellTask
@@ -154,7 +155,7 @@ def resources(folder: Path, options: Mapping[str, Any], processes: tuple[int, in
         options: the settings that are given; what they say wins.
         processes: devices on each node, and nodes.
     """
-    config = OmegaConf.load(folder / "config.yaml")
+    config = OmegaConf.load(folder / CONFIG)
     cores = options["cpus_per_task"]
     if cores is None and options["cpus_per_gpu"] is None:
         cores = 1 + (OmegaConf.select(config, "data.workers") or 0)

@@ -12,10 +12,11 @@ from avs_lightning.data.sound_names import OWN
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
 from avs_lightning.metrics.names import protocol_label
+from avs_lightning.run import Run
 from avs_lightning.studies.cells import STORE
 from avs_lightning.studies.cells_table import cell_label
 from avs_lightning.studies.layout import Layout
-from avs_lightning.studies.plan import Plan, failure_of, is_damaged, read_metrics, read_progress
+from avs_lightning.studies.plan import Plan
 from avs_lightning.studies.published import published_table
 from avs_lightning.studies.results import cell_folder, facts_of, results_of, states_in
 from avs_lightning.studies.tables import StudyTable, build_table
@@ -79,10 +80,10 @@ def status_of(folder: Path) -> tuple[Table, list[str]]:
     reasons: dict[str, list[str]] = {}
     for cell in plan.cells:
         state, folder_of_cell = states[cell.signature], cell_folder(cell, runs)
-        scores = (read_metrics(folder_of_cell) or {}).get("scores") or {}
+        scores = (Run(folder_of_cell).metrics or {}).get("scores") or {}
         score = scores.get(OWN, {}).get(layout.leading.column(layout.protocol))
         if state == "failed":
-            reasons.setdefault(failure_of(folder_of_cell), []).append(cell.name)
+            reasons.setdefault(Run(folder_of_cell).failure, []).append(cell.name)
         table.add_row(
             cell_label(cell.name or cell.folder, cell.in_table),
             str(cell.seed),
@@ -112,7 +113,7 @@ def written(path: Path, table: StudyTable, kind: str) -> Path:
 
 
 def _detail(folder: Path, state: str) -> str:
-    if is_damaged(folder):
+    if Run(folder).is_cut:
         return ", metrics.json is damaged: the next run tests it again"
-    progress = read_progress(folder)
+    progress = Run(folder).progress
     return f", {100 * progress['fraction']:.0f}% ({progress['phase']})" if state == "running" and progress else ""

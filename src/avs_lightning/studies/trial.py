@@ -14,9 +14,10 @@ from hydra.utils import instantiate
 
 from avs_lightning.data import ClipDataModule
 from avs_lightning.methods.loading import without_weights
+from avs_lightning.run import Run
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import folder_bytes
-from avs_lightning.studies.plan import read_metrics, write_config
+from avs_lightning.studies.plan import write_config
 from avs_lightning.studies.processes import LocalJob, LocalJobs
 
 CLIPS = 2
@@ -72,7 +73,7 @@ def run_trial(cell: Cell, folder: Path) -> Trial:
             time.sleep(0.05)
     finally:
         job.stop()
-    metrics = read_metrics(run.folder) or {}
+    metrics = Run(run.folder).metrics or {}
     cost = metrics.get("cost") or {}
     return Trial(
         data=data,

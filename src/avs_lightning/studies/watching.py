@@ -14,8 +14,8 @@ from avs_lightning.data.sound_names import OWN
 from avs_lightning.metrics.names import score_label, score_text
 from avs_lightning.reporting.console import console, spoken
 from avs_lightning.reporting.verdict import SCORE
+from avs_lightning.run import Run, State
 from avs_lightning.studies.cells import Cell
-from avs_lightning.studies.plan import State, read_metrics, read_progress
 from avs_lightning.studies.run import Watcher
 
 REFRESH_SECONDS = 1.0
@@ -103,7 +103,7 @@ class Bars(Lines):
         fractions = 0.0
         for cell in running:
             fractions += (fraction := _fraction(cell))
-            phase = _phase(read_progress(cell.folder))
+            phase = _phase(Run(cell.folder).progress)
             self.progress.update(self._tasks[cell.signature], completed=round(100 * fraction), left=phase)
         left = seconds_left(self.total, self.settled + fractions, self._before, now - self._begun)
         told = "" if left is None else f"about {spoken(left)} left"
@@ -129,7 +129,7 @@ def seconds_left(total: float, done: float, before: float, elapsed: float) -> fl
 
 
 def _fraction(cell: Cell) -> float:
-    return float((read_progress(cell.folder) or {}).get("fraction", 0.0))
+    return float((Run(cell.folder).progress or {}).get("fraction", 0.0))
 
 
 def _phase(seen: dict[str, Any] | None) -> str:
@@ -150,6 +150,6 @@ def _say(text: str) -> None:
 
 
 def _score(cell: Cell, state: State) -> str:
-    scores = (read_metrics(cell.folder) or {}).get("scores") or {}
+    scores = (Run(cell.folder).metrics or {}).get("scores") or {}
     miou = scores.get(OWN, {}).get(SCORE)
     return f", {score_label(SCORE)} {score_text(SCORE, miou)}" if state == State.DONE and miou is not None else ""

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from avs_lightning.data.fingerprint import data_identity
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.data.probes import Probe, ProbedDataset, chosen_probes
+from avs_lightning.data.sound_names import OWN
 from avs_lightning.errors import UserError, choose
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import is_released, read_checkpoint, rebuild
@@ -138,11 +139,10 @@ def test_scores(
         probes = {name: probe for name, probe in probes.items() if name != "swapped"}
         if is_first_process():
             console.print(f"The {split} split has one clip, and no other's sound: without the probe swapped")
-    names = ["true", *probes]
-    method.set_test_sets([split if name == "true" else f"{split}_{name}" for name in names])
+    names = [OWN, *probes]
+    method.set_test_sets([split if name == OWN else f"{split}_{name}" for name in names])
     loaders = [
-        datamodule.eval_dataloader(dataset if name == "true" else ProbedDataset(dataset, probes[name]))
-        for name in names
+        datamodule.eval_dataloader(dataset if name == OWN else ProbedDataset(dataset, probes[name])) for name in names
     ]
     trainer.test(method, loaders, verbose=False)
     logged = {name: float(value) for name, value in trainer.callback_metrics.items()}

@@ -12,13 +12,13 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.trainer.states import TrainerFn
 
 from avs_lightning.files import write_whole
+from avs_lightning.run import PROGRESS
 
-NAME = "progress.json"
 TRAINED_CLIP = 3  # a training step costs about three times what scoring a clip costs: forward, and backward twice that
 
 
 class RunProgress(Callback):
-    """Writes `NAME` into the run's folder, about once a second, from the first process.
+    """Writes `PROGRESS` into the run's folder, about once a second, from the first process.
 
     It holds `fraction` (of the whole run, 0 to 1), `phase` ("train" or "test"), `epoch` (from 1), `epochs` and
     `updated` (unix seconds). The share of training and of testing is an estimate by numbers of clips.
@@ -30,7 +30,7 @@ class RunProgress(Callback):
     """
 
     def __init__(self, folder: Path, test_sets: int = 1, interval: float = 1.0):
-        self.path = folder / NAME
+        self.path = folder / PROGRESS
         self.test_sets = test_sets
         self.interval = interval
         self._next = 0.0

@@ -19,6 +19,7 @@ from avs_lightning.command import typed_words
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
 from avs_lightning.machine import available_cores, gpu_names, memory_gib
+from avs_lightning.run import BEST, CONFIG, ENVIRONMENT, LAST, LOCK, METRICS, PROGRESS, Run
 from avs_lightning.sources import code_version
 from avs_lightning.training.run_log import RunLog
 
@@ -30,8 +31,6 @@ PACKAGES = (
 
 log = logging.getLogger(__name__)
 
-LOCK = ".lock"
-
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -41,12 +40,12 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        return self.path / "config.yaml"
+        return self.path / CONFIG
 
     @property
     def environment(self) -> Path:
         """The machine, the packages and the code of the run's last start."""
-        return self.path / "environment.json"
+        return self.path / ENVIRONMENT
 
     @property
     def checkpoints(self) -> Path:
@@ -54,11 +53,11 @@ class RunFolder:
 
     @property
     def last(self) -> Path:
-        return self.checkpoints / "last.ckpt"
+        return self.path / LAST
 
     @property
     def best(self) -> Path:
-        return self.checkpoints / "best.ckpt"
+        return self.path / BEST
 
     @property
     def interrupted(self) -> Path:
@@ -67,7 +66,7 @@ class RunFolder:
     @property
     def metrics(self) -> Path:
         """Written last: a folder with this file holds a finished run."""
-        return self.path / "metrics.json"
+        return self.path / METRICS
 
     @property
     def pictures(self) -> Path:
@@ -81,7 +80,7 @@ class RunFolder:
     @property
     def progress(self) -> Path:
         """Only there while the run goes on, or where it was cut off, see `avs_lightning.training.progress`."""
-        return self.path / "progress.json"
+        return self.path / PROGRESS
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -105,18 +104,6 @@ class RunFolder:
             yield
         finally:
             lock.release()
-
-    def is_locked(self) -> bool:
-        """Say whether a process, this one included, is writing a run here."""
-        if not (self.path / LOCK).exists():
-            return False
-        lock = FileLock(self.path / LOCK)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            return True
-        lock.release()
-        return False
 
     def check_free(self) -> None:
         """See that the folder holds no run; what failed before its first checkpoint is none.
@@ -150,10 +137,7 @@ class RunFolder:
 
     def _first_command(self) -> list[str] | None:
         """The command that began the run in this folder, as its last start has recorded it."""
-        try:
-            command = json.loads(self.environment.read_text())["command"]
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
+        command = Run(self.path).environment.get("command")
         return command if isinstance(command, list) else None
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:

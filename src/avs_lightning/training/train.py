@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Callback
 
 from avs_lightning.data.probes import Probe
+from avs_lightning.data.sound_names import OWN
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.building import build_method
@@ -112,7 +113,7 @@ def results_of_finished(cfg: DictConfig, folder: RunFolder, same_end: bool) -> d
     trained = same_end or any(
         limit is not None and 0 <= limit <= done for limit, done in ((epochs, epochs_done), (steps, steps_done))
     )
-    tested = not cfg.test or {"true", *asked_probes(cfg)} <= set(result.get("scores", {}))
+    tested = not cfg.test or {OWN, *asked_probes(cfg)} <= set(result.get("scores", {}))
     return result if trained and tested else None
 
 

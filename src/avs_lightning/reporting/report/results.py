@@ -7,7 +7,8 @@ from typing import Any
 
 from avs_lightning.data.sound_names import OWN
 from avs_lightning.reporting.report.report import ReportRun
-from avs_lightning.reporting.report.run_files import RunFiles
+from avs_lightning.run import CONFIG, ENVIRONMENT, METRICS, PROGRESS
+from avs_lightning.run_files import RunFiles
 
 COSTS = ("train_seconds", "clips_per_second", "peak_memory_mib", "parameters", "trained_parameters")
 CLIP_SCORES = ("miou", "fscore", "false_positive_rate")
@@ -90,9 +91,9 @@ def number(value: Any) -> float | None:
 
 def _read(run: ReportRun) -> RunResults:
     files = RunFiles(run.folder)
-    metrics = files.mapping("metrics.json")
-    config, environment = files.mapping("config.yaml"), files.mapping("environment.json")
-    progress = RunFiles(run.folder).mapping("progress.json") if run.state == "running" else {}
+    metrics = files.mapping(METRICS)
+    config, environment = files.mapping(CONFIG), files.mapping(ENVIRONMENT)
+    progress = RunFiles(run.folder).mapping(PROGRESS) if run.state == "running" else {}
     data = _mapping(config.get("data"))
     synthetic, command = metrics.get("synthetic"), environment.get("command")
     return RunResults(
