@@ -14,8 +14,8 @@ from rich.console import Console
 
 from avs_lightning.cli import sweep
 from avs_lightning.cli.hydra_app import CONFIG_MODULE, set_up_hydra
-from avs_lightning.methods.avs import VGGish
 from avs_lightning.machine import available_cores
+from avs_lightning.methods.avs import VGGish
 from avs_lightning.studies import estimate as estimates
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.composing import Request, compose_cells

@@ -14,9 +14,9 @@ import torch
 import yaml
 
 from avs_lightning.data import example_batch
+from avs_lightning.machine import available_cores, gpu_names
 from avs_lightning.methods.base import SegmentationMethod
 from avs_lightning.methods.building import build_method, method_arguments, method_kind
-from avs_lightning.machine import available_cores, gpu_names
 from avs_lightning.run import Run
 from avs_lightning.studies.cells import Cell
 from avs_lightning.studies.disk import folder_bytes
