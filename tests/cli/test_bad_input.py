@@ -58,6 +58,7 @@ def refused(ended: object, *phrases: str) -> None:
         ("+trainer.foo=1", ["'trainer.foo'", "nothing reads it"]),
         ("+trainer.callbacks=[]", ["trainer.callbacks cannot be set"]),
         ("+foo.bar=1", ["'foo'", "nothing reads it"]),
+        ("data.synthetic.seed=1", ["data.synthetic.seed", "data=synthetic_ms3"]),
         ("optimizer.beta=1", ["optimizer.beta", "+optimizer.beta="]),
         ("+optimizer.beta=[0.9,0.99]", ["Adam cannot be built", "optimizer.beta=[0.9, 0.99]"]),
         ("+decoder.chanels=3", ["ReferenceDecoder cannot be built", "decoder.chanels=3"]),

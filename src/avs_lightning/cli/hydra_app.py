@@ -26,7 +26,7 @@ from avs_lightning.cli.settings import method_resolvers
 from avs_lightning.cli.stored import NAME, offer, without_run_folder
 from avs_lightning.cli.sweep import CellLauncher, Sweep
 from avs_lightning.cli.sweep import register as register_launcher
-from avs_lightning.cli.values import check_values, near_setting
+from avs_lightning.cli.values import check_values, near_setting, packaged_keys
 from avs_lightning.errors import UserError, near_matches
 from avs_lightning.studies.processes import FROM_RUN_FOLDER
 from avs_lightning.targets import check_targets, part_name, trust_targets
@@ -240,6 +240,8 @@ def explain(error: Exception, command: str) -> str:
     text = " ".join(str(error).split()) or str(error.__cause__)
     if mistyped := re.search(r"Could not override '([^']+)'", text):
         key = mistyped[1]
+        if options := packaged_keys().get(key):
+            return f"{key} is no setting of what is chosen here; it belongs to {', '.join(options)}"
         if key.startswith(OF_CLASSES):
             return f"{key} is not among the settings of its class that are shown; +{key}=... gives it that argument"
         return f"there is no setting {key!r}{near_setting(key)}; avs {command} --cfg job shows them all"

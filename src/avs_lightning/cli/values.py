@@ -98,15 +98,16 @@ def refuse_unread(key: str, cfg: DictConfig, plain: Mapping[str, Any], stored: M
 
 
 @cache
-def packaged_keys() -> frozenset[str]:
-    """Return the keys of every option of every group in `conf/`."""
-    keys: set[str] = set()
+def packaged_keys() -> dict[str, list[str]]:
+    """Return the keys of every option of every group in `conf/`, with the options that have them."""
+    keys: dict[str, list[str]] = {}
     for group, options in group_files().items():
-        for file in options.values():
+        for option, file in options.items():
             text = file.read_text(encoding="utf-8")
             prefix = "" if "@package _global_" in text else f"{group}."
-            keys |= {key for key, _ in leaves(yaml.safe_load(text) or {}, prefix)}
-    return frozenset(keys)
+            for key, _ in leaves(yaml.safe_load(text) or {}, prefix):
+                keys.setdefault(key, []).append(f"{group}={option}")
+    return keys
 
 
 def near_setting(key: str) -> str:
