@@ -103,7 +103,7 @@ def test_growth_compares_positions():
 
 
 def test_mistakes_are_named(tmp_path):
-    with pytest.raises(UserError, match=r"no benchmark 'fscore'; did you mean f_score\? \(allowed: tpavi, "):
+    with pytest.raises(UserError, match=r"benchmark=fscore is unknown; did you mean f_score\? \(allowed: tpavi, "):
         run.run_benchmarks(["fscore"], tmp_path / "x.json")
     with pytest.raises(UserError, match="cannot write the benchmark's results"):
         run.run_benchmarks([], tmp_path)

@@ -96,7 +96,7 @@ def test_what_is_wrong_is_said_once(avs: Callable, here: Path, argv: list[str], 
     [
         ("", ["study.yaml is empty"]),
         ("a: [", ["study.yaml cannot be read"]),
-        ("titel: x", ["'titel' is unknown; did you mean title"]),
+        ("titel: x", ["titel is unknown; did you mean title"]),
         ("title: x\ntable: {}", ["lacks `axes`"]),
     ],
 )

@@ -38,7 +38,7 @@ def test_small_encoder_learns_to_tell_mixed_bands_apart():
 def test_frozen_and_unknown():
     assert not any(p.requires_grad for p in build_audio_encoder("small", frozen=True).parameters())
     assert all(p.requires_grad for p in build_audio_encoder("small", frozen=False).parameters())
-    with pytest.raises(UserError, match=r"'vgish'.*did you mean vggish.*vggish\|small"):
+    with pytest.raises(UserError, match=r"audio_encoder=vgish .*did you mean vggish.*vggish, small"):
         build_audio_encoder("vgish")
 
 
