@@ -147,14 +147,21 @@ def test_what_was_cut_off_needs_the_rest(cell: Callable[..., Cell], tmp_path: Pa
 
 def test_cells_that_ended_on_such_a_machine_tell_the_pace(cell: Callable[..., Cell], tmp_path: Path) -> None:
     seconds = {"start_seconds": 9, "test_seconds": 30}
-    for name, train, cores in (("a", 60, available_cores()), ("b", 120, available_cores()), ("other", 9e9, 999)):
+    ours, foreign = cell().config["method"], {"_target_": "foreign_code.Method"}
+    for name, train, cores, method in (
+        ("a", 60, available_cores(), ours),
+        ("b", 120, available_cores(), ours),
+        ("of another machine", 9e9, 999, ours),
+        ("of a method that is gone", 9e9, available_cores(), {"_target_": "avs_lightning.methods.Gone"}),
+        ("of code that is not trusted", 9e9, available_cores(), foreign),
+    ):
         folder = tmp_path / name
         folder.mkdir()
         metrics = {"steps": 6, "scores": {sound: {} for sound in ("true", "muted", "noise")}}
         metrics |= {"cost": {**seconds, "train_seconds": train}}
         (folder / "metrics.json").write_text(json.dumps(metrics))
         (folder / "environment.json").write_text(json.dumps({"cores": cores, "gpus": gpu_names()}))
-        (folder / "config.yaml").write_text(yaml.safe_dump(dict(cell().config)))
+        (folder / "config.yaml").write_text(yaml.safe_dump(dict(cell(method=method).config)))
         (folder / "clips.csv").write_text("id\na\nb\nc\nd\ne\n")
     (tmp_path / "cut").mkdir()
     (tmp_path / "cut" / "metrics.json").write_text("{")

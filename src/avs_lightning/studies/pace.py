@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from avs_lightning.data import example_batch
+from avs_lightning.errors import UserError
 from avs_lightning.machine import available_cores, gpu_names
 from avs_lightning.methods.base import SegmentationMethod
 from avs_lightning.methods.building import build_method, method_arguments, method_kind
@@ -30,7 +31,7 @@ from avs_lightning.studies.step_times import (
 )
 from avs_lightning.studies.trial import CLIPS, EPOCHS, Trial
 from avs_lightning.studies.workload import Workload
-from avs_lightning.targets import part_name
+from avs_lightning.targets import check_targets, part_name
 from avs_lightning.training.signature import leaves
 
 NO_PARTS = ("paths", "data", "init", "optimizer", "schedule", "trainer", "callbacks", "logger", "launcher")
@@ -176,13 +177,14 @@ def run_bytes(method: SegmentationMethod, trial: Trial, work: Workload, config: 
 
 def _ended_pace(folder: Path) -> Iterator[tuple[tuple[str, ...], Pace]]:
     """The pace of a cell that ended here with a test; nothing where its files don't tell."""
-    with suppress(OSError, ValueError, KeyError, TypeError, ZeroDivisionError, yaml.YAMLError):
+    with suppress(OSError, ValueError, KeyError, TypeError, ZeroDivisionError, yaml.YAMLError, UserError):
         metrics: Any = Run(folder).metrics or {}
         environment = json.loads((folder / "environment.json").read_text())
         cost = metrics["cost"]
         if (environment["cores"], environment["gpus"]) != (available_cores(), gpu_names()):
             return
         config = yaml.load((folder / "config.yaml").read_text(), yaml.CSafeLoader)
+        check_targets(config["method"], folder)  # a folder may come from anybody, and names are imported below
         clips = sum(1 for _ in (folder / "clips.csv").open()) - 1
         test_clip = cost["test_seconds"] / (clips * len(metrics["scores"]))
         step = cost["train_seconds"] / metrics["steps"]
