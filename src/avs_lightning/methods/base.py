@@ -74,7 +74,7 @@ class SegmentationMethod(pl.LightningModule):
         Raises:
             UserError: it is no such checkpoint.
         """
-        raise UserError(f"{cls.__name__} knows no checkpoints but its own, and this one has no hyper_parameters")
+        raise cls._unknown_checkpoint()
 
     @classmethod
     def from_released(cls, content: Mapping[str, Any]) -> Self:
@@ -83,7 +83,11 @@ class SegmentationMethod(pl.LightningModule):
         Raises:
             UserError: it is no such checkpoint.
         """
-        raise UserError(f"{cls.__name__} knows no checkpoints but its own, and this one has no hyper_parameters")
+        raise cls._unknown_checkpoint()
+
+    @classmethod
+    def _unknown_checkpoint(cls) -> UserError:
+        return UserError(f"{cls.__name__} knows no checkpoints but its own, and this one has no hyper_parameters")
 
     def reconcile(self, groups: Mapping[str, Any], released: bool) -> tuple[dict[str, Any], str]:
         """Compare what a command says about a checkpoint with the method it held.

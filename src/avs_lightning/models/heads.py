@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 class Head(nn.Module):
     """Fused stages -> masks. A decoder defines `forward`; what has more than masks to return overrides `output`.
 
+    forward(stages, size): relu(z_i), i = 1..4, [B, C, H_i, W_i] at strides 4, 8, 16, 32 of an image of `size` (height,
+    width) -> logits [B, K, *size].
+
     A configuration names it by `_target_`; its constructor takes `channels` (C, of every stage), `classes` (K, number
     of logits a pixel) and whatever options stand in its file.
 
@@ -25,10 +28,6 @@ class Head(nn.Module):
     """
 
     reads: tuple[int, ...] = (1, 2, 3, 4)
-
-    def forward(self, stages: list[Tensor], size: tuple[int, int]) -> Tensor:
-        """relu(z_i), i = 1..4, [B, C, H_i, W_i] at strides 4, 8, 16, 32 of an image of `size` -> [B, K, *size]."""
-        raise NotImplementedError(f"{type(self).__name__} defines neither forward nor output")
 
     def output(self, features: list[Tensor], audio: list[Tensor | None], size: tuple[int, int]) -> NetworkOutput:
         """Return what the network returns.

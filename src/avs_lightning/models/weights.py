@@ -7,7 +7,7 @@ import http.client
 import os
 import pickle
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -155,14 +155,10 @@ def rename_to_ours(
     """
     foreign = tensors_of(state_dict)
     names = {rename(name): name for name in own}
-    missing = [f"missing {n}" for n in names if n not in foreign and not n.endswith("num_batches_tracked")]
-    unexpected = [f"unexpected {n}" for n in foreign if n not in names and not unused(n)]
-    misshapen = [
-        f"{n} is {list(foreign[n].shape)}, expected {list(own[name].shape)}"
-        for n, name in names.items()
-        if n in foreign and foreign[n].shape != own[name].shape
-    ]
-    refuse(what, missing + unexpected + misshapen)
+    wanted = {n: own[name] for n, name in names.items() if n in foreign or not n.endswith("num_batches_tracked")}
+    given = {n: value for n, value in foreign.items() if n in names or not unused(n)}
+    if wrong := mismatches(wanted, given):
+        raise UserError(f"the state dict does not fit {what}: {'; '.join(shortened(wrong))}")
     return {name: foreign.get(theirs, own[name]) for theirs, name in names.items()}
 
 
@@ -177,10 +173,12 @@ def load_renamed(
     module.load_state_dict(rename_to_ours(state_dict, module.state_dict(), rename, what, **options))
 
 
-def refuse(what: str, wrong: Iterable[str]) -> None:
-    """Raise a `UserError` that lists what is wrong with a state dict, if anything is."""
-    if wrong := list(wrong):
-        raise UserError(f"the state dict does not fit {what}: {'; '.join(shortened(wrong))}")
+def mismatches(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    """Return a line for each entry that is missing, unexpected or of another shape."""
+    lines = [f"missing {name}" for name in wanted if name not in given]
+    lines += [f"unexpected {name}" for name in given if name not in wanted]
+    both = [name for name in wanted if name in given and given[name].shape != wanted[name].shape]
+    return lines + [f"{name} is {list(given[name].shape)}, expected {list(wanted[name].shape)}" for name in both]
 
 
 def load_entries(module: nn.Module, entries: Mapping[str, Tensor], path: str | Path) -> None:
@@ -189,14 +187,6 @@ def load_entries(module: nn.Module, entries: Mapping[str, Tensor], path: str | P
     Raises:
         UserError: entries are missing, unexpected or of another shape: lists them.
     """
-    own = module.state_dict()
-    wrong = [f"missing {name}" for name in own if name not in entries]
-    wrong += [f"unexpected {name}" for name in entries if name not in own]
-    wrong += [
-        f"{name} is {list(entries[name].shape)}, expected {list(own[name].shape)}"
-        for name in own
-        if name in entries and entries[name].shape != own[name].shape
-    ]
-    if wrong:
+    if wrong := mismatches(module.state_dict(), entries):
         raise UserError(f"{path} is a checkpoint of another architecture: {'; '.join(shortened(wrong))}")
     module.load_state_dict(dict(entries))

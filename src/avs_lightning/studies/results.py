@@ -13,7 +13,7 @@ from avs_lightning.data.sound_names import OWN
 from avs_lightning.run import Run
 from avs_lightning.studies.cells import STORE
 from avs_lightning.studies.plan import Plan, PlannedCell
-from avs_lightning.training.signature import IRRELEVANT
+from avs_lightning.training.signature import IRRELEVANT, leaves
 
 NOT_ASKED = ("seed", *(key.removeprefix("data.") for key in IRRELEVANT if key.startswith("data.")))
 """Settings of the data that leave the clips the same."""
@@ -95,21 +95,13 @@ def _asked_data(folders: Sequence[Path]) -> list[str]:
 
 def _clip_settings(folder: Path) -> Iterator[tuple[str, Any]]:
     data = Run(folder).config.get("data")
-    yield from (item for item in _flat(data if isinstance(data, dict) else {}) if item[0] not in NOT_ASKED)
+    yield from (item for item in leaves(data if isinstance(data, dict) else {}) if item[0] not in NOT_ASKED)
 
 
 def _encoder(folder: Path) -> str:
     with suppress(KeyError, TypeError):
         return str(Run(folder).config["encoder"]["name"])
     return ""
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _code(code: Any) -> str:

@@ -24,7 +24,7 @@ from avs_lightning.training.loggers import log_data, run_loggers
 from avs_lightning.training.precision import check_precision
 from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.stops import explained_stops
-from avs_lightning.training.trainer import build_trainer
+from avs_lightning.training.trainer import build_trainer, plain
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     datamodule = instantiate(cfg.data, _convert_="all")
     datamodule.check(cfg.split)
     content: Any = read_checkpoint(cfg.checkpoint)
-    groups: Any = OmegaConf.to_container(cfg, resolve=True)
+    groups = plain(cfg)
     method = rebuild(content, cfg.checkpoint, groups)
     settings, note = method.reconcile(groups, is_released(content))
     for key, value in settings.items():
