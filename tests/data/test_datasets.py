@@ -39,7 +39,6 @@ def test_single_source_train_clip(tmp_path: Path, official_s4: Write) -> None:
     assert clip.labels.shape == (5, SIZE, SIZE)
     assert clip.sound.patches(5).shape == (5, 1, 96, 64)
     assert clip.labelled.tolist() == [True, False, False, False, False]
-    assert clip.valid.tolist() == [True] * 5
     assert clip.labels.sum((1, 2)).tolist() == [32, 0, 0, 0, 0]
     assert clip.sound.waveform is not None
     assert clip.sound.waveform.shape == (80_000,)

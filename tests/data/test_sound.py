@@ -16,7 +16,7 @@ def noise(samples: int, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("rate", [RATE, 8_000, 44_100])
 def test_a_batch_hears_each_clip_as_if_it_were_alone(rate: int) -> None:
     waveforms = [noise(round(seconds * rate), seed) for seed, seconds in enumerate((5, 4.5, 2.2, 0.3))]
-    batch = collate_sounds([Sound.of(waveform, rate, samples=5 * rate) for waveform in waveforms])
+    batch = collate_sounds([Sound.of(waveform, rate, samples=5 * rate) for waveform in waveforms], 5)
     assert batch.waveform is not None
     assert batch.waveform.shape == (4, 5 * rate)
     found = batch.patches(5)
@@ -27,7 +27,7 @@ def test_a_batch_hears_each_clip_as_if_it_were_alone(rate: int) -> None:
 
 def test_where_one_clip_has_its_log_mel_alone_all_are_heard_by_theirs() -> None:
     patches = torch.randn(5, 1, 96, 64)
-    batch = collate_sounds([Sound.of(noise(5 * RATE), RATE), Sound.from_log_mel(patches)])
+    batch = collate_sounds([Sound.of(noise(5 * RATE), RATE), Sound.from_log_mel(patches)], 5)
     assert batch.waveform is None
     assert torch.equal(batch.patches(5)[1], patches)
     assert torch.equal(batch.patches(5)[0], log_mel(noise(5 * RATE), RATE))

@@ -9,20 +9,19 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from avs_lightning.data.sound import Sound, collate_sounds, described
+from avs_lightning.data.sound import Sound, collate_sounds, described, filled
 
 T = TypeVar("T")
 
 
 @dataclass
 class Clip:
-    """One clip of T frames; the shapes are those of `ClipBatch` without the batch axis."""
+    """One clip of as many frames as it has; the shapes are those of `ClipBatch` without the batch axis."""
 
     images: Tensor
     sound: Sound
     labels: Tensor
     labelled: Tensor
-    valid: Tensor
     id: str
     category: str
     index: int
@@ -30,14 +29,14 @@ class Clip:
 
 @dataclass
 class ClipBatch:
-    """B clips of T frames.
+    """B clips of T frames; a shorter one is filled up: its padding is black, silent and not labelled.
 
     Attributes:
         images: [B, T, 3, H, W] float32, normalised with the ImageNet mean and standard deviation.
         sound: what is heard; a method makes of it what its network hears.
         labels: [B, T, H, W] uint8, the class of each pixel; 0, the background, where the frame is not labelled.
-        labelled: [B, T] bool, the frames that carry a mask (S4 trains on the first one only); within `valid`.
-        valid: [B, T] bool, the frames that exist (the rest is padding).
+        labelled: [B, T] bool, the frames that carry a mask (S4 trains on the first one only).
+        lengths: B numbers of frames that exist, the first ones; known without asking the device.
         ids: B clip ids.
         categories: B category names; "" where the data set names none (MS3).
         indices: [B] int64, each clip's position in its data set; lets metrics drop the repeats of a padding sampler.
@@ -47,7 +46,7 @@ class ClipBatch:
     sound: Sound
     labels: Tensor
     labelled: Tensor
-    valid: Tensor
+    lengths: list[int]
     ids: list[str]
     categories: list[str]
     indices: Tensor
@@ -56,6 +55,12 @@ class ClipBatch:
     def masks(self) -> Tensor:
         """[B, T, 1, H, W] float32, 1 where a pixel is of any class but the background: where it sounds."""
         return (self.labels > 0).float().unsqueeze(-3)
+
+    @property
+    def valid(self) -> Tensor:
+        """[B, T] bool, the frames that exist."""
+        lengths = torch.tensor(self.lengths).to(self.images.device, non_blocking=True)
+        return torch.arange(self.images.shape[1], device=lengths.device) < lengths[:, None]
 
     def __repr__(self) -> str:
         return described(self)
@@ -88,30 +93,39 @@ def map_tensors(value: T, function: Callable[[Tensor], Tensor]) -> T:
     return replace(value, **changed)  # type: ignore[type-var]
 
 
-def collate_clips(clips: Sequence[Clip]) -> ClipBatch:
-    """Stack clips of equal shape into a batch."""
+def collate_clips(clips: Sequence[Clip], frames: int | None = None) -> ClipBatch:
+    """Stack clips into a batch.
+
+    Args:
+        clips: of images of equal size.
+        frames: T; None for the frames of the longest clip.
+    """
+    lengths = [len(clip.images) for clip in clips]
+    frames = frames or max(lengths)
     return ClipBatch(
-        images=torch.stack([clip.images for clip in clips]),
-        sound=collate_sounds([clip.sound for clip in clips]),
-        labels=torch.stack([clip.labels for clip in clips]),
-        labelled=torch.stack([clip.labelled for clip in clips]),
-        valid=torch.stack([clip.valid for clip in clips]),
+        images=torch.stack([filled(clip.images, frames) for clip in clips]),
+        sound=collate_sounds([clip.sound for clip in clips], frames),
+        labels=torch.stack([filled(clip.labels, frames) for clip in clips]),
+        labelled=torch.stack([filled(clip.labelled, frames) for clip in clips]),
+        lengths=lengths,
         ids=[clip.id for clip in clips],
         categories=[clip.category for clip in clips],
         indices=torch.tensor([clip.index for clip in clips], dtype=torch.int64),
     )
 
 
-def example_batch(clips: int, image_size: int, frames: int = 5, seed: int = 0, rate: int = 16_000) -> ClipBatch:
-    """Return clips of noise, the same for the same seed; every frame is labelled and half of its pixels sound."""
+def example_batch(
+    clips: int, image_size: int, frames: int = 5, classes: int = 2, seed: int = 0, rate: int = 16_000
+) -> ClipBatch:
+    """Return clips of noise, the same for the same seed; every frame is labelled, with as many pixels of each class."""
     draw = torch.Generator().manual_seed(seed)
     size = (clips, frames, image_size, image_size)
     return ClipBatch(
         images=torch.randn(clips, frames, 3, image_size, image_size, generator=draw),
         sound=Sound(torch.rand(clips, frames * rate, generator=draw) - 0.5, rate, torch.full((clips,), frames * rate)),
-        labels=torch.randint(2, size, generator=draw, dtype=torch.uint8),
+        labels=torch.randint(classes, size, generator=draw, dtype=torch.uint8),
         labelled=torch.ones(clips, frames, dtype=torch.bool),
-        valid=torch.ones(clips, frames, dtype=torch.bool),
+        lengths=[frames] * clips,
         ids=[f"noise {number}" for number in range(clips)],
         categories=[""] * clips,
         indices=torch.arange(clips),

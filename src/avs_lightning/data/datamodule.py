@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -152,7 +153,7 @@ class ClipDataModule(pl.LightningDataModule, ABC):
             num_workers=hp.workers,
             persistent_workers=again and hp.persistent_workers and hp.workers > 0,
             pin_memory=torch.cuda.is_available() if hp.pin_memory == "auto" else hp.pin_memory,
-            collate_fn=shared_batch if hp.workers else collate_clips,
+            collate_fn=partial(shared_batch if hp.workers else collate_clips, frames=self.frames),
             # It seeds the workers, and keeps the loader from drawing on the random stream of the model.
             generator=torch.Generator().manual_seed(hp.seed),
         )

@@ -107,7 +107,6 @@ class AVSBenchDataset(ClipDataset):
             sound=self._sound(clip),
             labels=labels,
             labelled=torch.tensor(labelled),
-            valid=torch.ones(seconds, dtype=torch.bool),
             id=clip.id,
             category=clip.category,
             index=index,

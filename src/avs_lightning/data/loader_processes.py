@@ -20,8 +20,8 @@ CURE = (
 )
 
 
-def shared_batch(clips: Sequence[Clip]) -> ClipBatch:
-    """Collate clips in a loader process, into shared memory.
+def shared_batch(clips: Sequence[Clip], frames: int | None = None) -> ClipBatch:
+    """Collate clips in a loader process, into shared memory; arguments are those of `collate_clips`.
 
     PyTorch would do the latter when it sends the batch, in a thread whose errors are printed and lost, and the run
     would wait for the batch for ever.
@@ -29,7 +29,7 @@ def shared_batch(clips: Sequence[Clip]) -> ClipBatch:
     Raises:
         UserError: there is not enough of it.
     """
-    batch = collate_clips(clips)
+    batch = collate_clips(clips, frames)
     try:
         return batch.share_memory()
     except (RuntimeError, OSError) as error:

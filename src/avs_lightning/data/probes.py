@@ -49,9 +49,8 @@ def swapped(dataset: Any, index: int) -> Clip:
 def permuted(dataset: Any, index: int) -> Clip:
     """The clip with its own sound, of which each second hears the one half a clip later (the second after the next)."""
     clip: Clip = dataset[index]
-    seconds = int(clip.valid.sum())
-    order = torch.arange(len(clip.images))
-    order[:seconds] = order[:seconds].roll(-max(1, seconds // 2))
+    seconds = len(clip.images)
+    order = torch.arange(seconds).roll(-max(1, seconds // 2))
     return replace(clip, sound=clip.sound.reordered(order))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from avs_lightning.data.spectrogram import RATE, log_mel
 
@@ -75,10 +76,24 @@ def described(value: Any) -> str:
     return f"{type(value).__name__}({', '.join(f'{name}={part}' for name, part in shown.items())})"
 
 
-def collate_sounds(sounds: Sequence[Sound]) -> Sound:
-    """Stack the sounds of clips; where any has its log-mel alone, all are given by theirs."""
+def collate_sounds(sounds: Sequence[Sound], frames: int) -> Sound:
+    """Stack the sounds of clips of up to `frames` seconds, the shorter ones filled up with silence.
+
+    Where any has its log-mel alone, all are given by theirs.
+    """
     waveforms = [sound.waveform for sound in sounds if sound.waveform is not None]
     if len(waveforms) == len(sounds):
-        return Sound(torch.stack(waveforms), sounds[0].rate, torch.stack([sound.length for sound in sounds]))
-    frames = next(len(sound.log_mel) for sound in sounds if sound.log_mel is not None)
-    return Sound.from_log_mel(torch.stack([sound.patches(frames) for sound in sounds]))
+        stacked = pad_sequence(waveforms, batch_first=True)
+        return Sound(stacked, sounds[0].rate, torch.stack([sound.length for sound in sounds]))
+    return Sound.from_log_mel(torch.stack([filled(sound.patches(frames)[:frames], frames) for sound in sounds]))
+
+
+def filled(values: Tensor, length: int) -> Tensor:
+    """Return values [n, ...] with zeros behind them, [length, ...].
+
+    Raises:
+        ValueError: there are more.
+    """
+    if (missing := length - len(values)) < 0:
+        raise ValueError(f"a clip has {len(values)} frames, but its data set says that none has more than {length}")
+    return torch.cat([values, values.new_zeros(missing, *values.shape[1:])]) if missing else values
