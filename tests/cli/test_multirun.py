@@ -144,7 +144,7 @@ def test_other_code_is_refused_kept_or_retrained(avs: Callable, copied) -> None:
 
 
 def test_a_study_is_one_commands_at_a_time(avs: Callable, copied) -> None:
-    from avs_lightning.studies.plan import locked_study
+    from avs_lightning.studies.cells.plan import locked_study
 
     before = sorted(path for path in copied.runs.rglob("*"))
     with locked_study(copied.runs / "studies" / "mine"):

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 
 from avs_lightning.cli.hydra_app import CONFIG_MODULE, set_up_hydra
 from avs_lightning.cli.sweep import compose
-from avs_lightning.studies.cells import sign
+from avs_lightning.studies.cells.cell import sign
 
 
 def recipe(*overrides: str) -> dict[str, Any]:

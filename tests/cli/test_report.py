@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from avs_lightning.studies.plan import Plan, PlannedCell
+from avs_lightning.studies.cells.plan import Plan, PlannedCell
 
 
 @pytest.fixture

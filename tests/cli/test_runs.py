@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from avs_lightning.studies.plan import Plan, PlannedCell
+from avs_lightning.studies.cells.plan import Plan, PlannedCell
 
 
 @pytest.fixture

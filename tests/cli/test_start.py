@@ -13,7 +13,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from avs_lightning.cli import COMMANDS, begin
 from avs_lightning.command import VARIABLE
-from avs_lightning.studies.plan import Plan, PlannedCell
+from avs_lightning.studies.cells.plan import Plan, PlannedCell
 
 HEAVY = ("torch", "pytorch_lightning")
 BEFORE = f"import atexit; atexit.register(lambda: print('loaded:', *{{*{HEAVY}}} & sys.modules.keys()))"

@@ -209,8 +209,8 @@ SCORES = ("miou_reference", "miou_frame", "fscore_reference")
 
 
 def test_a_synthetic_study_never_shows_the_papers_numbers(avs: Callable, here: Path) -> None:
-    from avs_lightning.studies.plan import Plan, PlannedCell
-    from avs_lightning.studies.study import read_study
+    from avs_lightning.studies.cells.plan import Plan, PlannedCell
+    from avs_lightning.studies.spec.study import read_study
 
     for data in ("real", "synthetic"):
         study = read_study("table_a1", data)

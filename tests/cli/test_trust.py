@@ -72,7 +72,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any], Path], Any]] = {
     ),
     "a function": lambda c, trace: c["data"].update({"_target_": "torch.hub.load"}),
     "a class that starts processes": lambda c, trace: c["data"].update(
-        {"_target_": "avs_lightning.studies.processes.LocalJob"}
+        {"_target_": "avs_lightning.studies.execution.processes.LocalJob"}
     ),
     "hydra's callbacks": lambda c, trace: c.update(hydra={"callbacks": {"x": touching(trace)}}),
     "hydra's launcher": lambda c, trace: c.update(hydra={"mode": "MULTIRUN", "launcher": touching(trace)}),
@@ -187,7 +187,7 @@ def test_cells_trust_what_the_sweep_was_composed_of(
         ("torch.load", False),
         ("avs_lightning.cli.main", False),
         ("avs_lightning.cli.__main__", False),
-        ("avs_lightning.studies.processes.subprocess.Popen", False),
+        ("avs_lightning.studies.execution.processes.subprocess.Popen", False),
         ("torch.distributed.elastic.multiprocessing.subprocess_handler.SubprocessHandler", False),
         ("torch.nosuch.Thing", False),
         ("torchx.Thing", False),

@@ -33,7 +33,7 @@ def slurm(single_node_slurm: dict[str, str], monkeypatch: pytest.MonkeyPatch) ->
     for name, value in single_node_slurm.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("avs_lightning.studies.slurm_states.REFRESH_SECONDS", 0.5)
+    monkeypatch.setattr("avs_lightning.studies.execution.slurm_states.REFRESH_SECONDS", 0.5)
     return single_node_slurm
 
 

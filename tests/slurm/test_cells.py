@@ -13,8 +13,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from avs_lightning.errors import UserError
-from avs_lightning.studies.slurm import SlurmJob, SlurmJobs
-from avs_lightning.studies.slurm_states import accounted_state
+from avs_lightning.studies.execution.slurm import SlurmJob, SlurmJobs
+from avs_lightning.studies.execution.slurm_states import accounted_state
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1200)]
 CONF = Path(__file__).parents[2] / "conf" / "launcher" / "slurm.yaml"

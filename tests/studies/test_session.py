@@ -13,11 +13,11 @@ from rich.console import Console
 from avs_lightning.errors import UserError
 from avs_lightning.run import Run, State
 from avs_lightning.studies import session
-from avs_lightning.studies.cells import Cell
-from avs_lightning.studies.cells_table import cells_table
-from avs_lightning.studies.composing import Composed, Request
-from avs_lightning.studies.run import Outcome
+from avs_lightning.studies.cells.cell import Cell
+from avs_lightning.studies.cells.composing import Composed, Request
+from avs_lightning.studies.execution.scheduler import Outcome
 from avs_lightning.studies.session import Session, failures
+from avs_lightning.studies.status import cells_table
 
 AXES = ["setting", "backbone", "fusion"]
 
@@ -166,7 +166,7 @@ def test_a_named_sweep_and_its_dashboards(compose: Callable, group: str | None) 
 
 
 def test_most_devices_decide_how_many_run_in_parallel(compose: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("avs_lightning.studies.processes.visible_gpus", lambda: list("0123456789"))
+    monkeypatch.setattr("avs_lightning.studies.execution.processes.visible_gpus", lambda: list("0123456789"))
     given = ["launcher.name=parallel", "trainer.accelerator=gpu"]
     two = [Request(f"d={n}", {}, [*given, f"trainer.devices={n}"]) for n in (1, 5)]
     made = Session.compose(two, compose)

@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from avs_lightning.errors import UserError
-from avs_lightning.studies.plan import Plan, PlannedCell
+from avs_lightning.studies.cells.plan import Plan, PlannedCell
 from avs_lightning.studies.reports import report_on
+from avs_lightning.studies.spec.study import narrowed, read_study
 from avs_lightning.studies.status import status_of, study_table, written
-from avs_lightning.studies.study import narrowed, read_study
 from avs_lightning.training.run_folder import RunFolder
 
 METRICS = {"data": "ms3", "fingerprint": "f" * 12, "scores": {"true": {"miou_reference": 0.4321}}}

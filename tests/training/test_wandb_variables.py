@@ -11,7 +11,7 @@ from avs_lightning.cli.groups import CONFIG_MODULE
 from avs_lightning.cli.hydra_app import set_up_hydra
 from avs_lightning.cli.sweep import compose
 from avs_lightning.errors import UserError
-from avs_lightning.studies.composing import Request, compose_cells
+from avs_lightning.studies.cells.composing import Request, compose_cells
 from avs_lightning.training.wandb_variables import mode
 
 VARIABLES = {

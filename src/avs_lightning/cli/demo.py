@@ -39,8 +39,8 @@ def show(folder: Path) -> None:
 
     from avs_lightning.reporting.console import console
     from avs_lightning.run import Run
-    from avs_lightning.studies.plan import Plan
-    from avs_lightning.studies.results import cell_folder
+    from avs_lightning.studies.cells.plan import Plan
+    from avs_lightning.studies.tables.results import cell_folder
 
     plan = Plan.load(folder)
     assert plan.table

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from avs_lightning.cli.hydra_app import run
 from avs_lightning.cli.overrides import given, named_in
 from avs_lightning.cli.stored import check_plain
-from avs_lightning.studies.processes import FROM_RUN_FOLDER
+from avs_lightning.studies.execution.processes import FROM_RUN_FOLDER
 from avs_lightning.targets import check_targets
 
 AS_TRAINED = "as_trained"

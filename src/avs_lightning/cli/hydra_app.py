@@ -28,7 +28,7 @@ from avs_lightning.cli.sweep import CellLauncher, Sweep
 from avs_lightning.cli.sweep import register as register_launcher
 from avs_lightning.cli.values import check_values, near_setting, packaged_keys
 from avs_lightning.errors import UserError, near_matches
-from avs_lightning.studies.processes import FROM_RUN_FOLDER
+from avs_lightning.studies.execution.processes import FROM_RUN_FOLDER
 from avs_lightning.targets import check_targets, part_name, trust_targets
 from avs_lightning.training.named_folders import name_folders_from_the_root
 from avs_lightning.training.wandb_variables import register_variables

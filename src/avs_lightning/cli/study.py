@@ -15,7 +15,7 @@ from avs_lightning.cli.study_help import study_help
 from avs_lightning.errors import UserError, near_matches
 
 if TYPE_CHECKING:
-    from avs_lightning.studies.study import Study
+    from avs_lightning.studies.spec.study import Study
 
 HELP = ("-h", "--help")
 FORMATS = ("md", "csv", "latex")
@@ -59,7 +59,7 @@ def run(argv: list[str]) -> int:
     from avs_lightning.cli.hydra_app import explained, set_up_hydra
     from avs_lightning.cli.overrides import readable
     from avs_lightning.cli.sweep import compose, refuse_several_drivers
-    from avs_lightning.studies.composing import Request
+    from avs_lightning.studies.cells.composing import Request
     from avs_lightning.studies.session import Session
 
     study, overrides = chosen_study(name, readable(arguments, "study run"))
@@ -129,7 +129,7 @@ def list_studies(argv: list[str]) -> int:
     from rich.text import Text
 
     from avs_lightning.reporting.console import console
-    from avs_lightning.studies.study import read_study, study_files
+    from avs_lightning.studies.spec.study import read_study, study_files
 
     shown = Table(title="Studies", title_style="bold", header_style="bold")
     for column in ("name", "asks", "cells x seeds", "data"):
@@ -172,7 +172,7 @@ def chosen_study(name: str, arguments: Sequence[str]) -> tuple[Study, list[str]]
     Raises:
         UserError: no such study, variant, value or seed.
     """
-    from avs_lightning.studies.study import narrowed, read_study
+    from avs_lightning.studies.spec.study import narrowed, read_study
 
     given = dict(text.partition("=")[::2] for text in arguments)
     for key, instead in NOT_FOR_ALL.items():
@@ -207,8 +207,8 @@ def study_folder(name: str, arguments: Sequence[str]) -> Path:
     Raises:
         UserError: it was never run here.
     """
-    from avs_lightning.studies.plan import STUDIES
-    from avs_lightning.studies.study import study_files, study_name
+    from avs_lightning.studies.cells.plan import STUDIES
+    from avs_lightning.studies.spec.study import study_files, study_name
 
     given = dict(text.partition("=")[::2] for text in arguments)
     unknown = [key for key in given if key not in ("data", "paths.runs_dir")]

@@ -102,7 +102,7 @@ def study_help(action: str | None = None, name: str | None = None) -> str:
 
 def _axes(name: str, width: int) -> list[str]:
     """Say of a study what can be chosen."""
-    from avs_lightning.studies.study import read_study
+    from avs_lightning.studies.spec.study import read_study
 
     study = read_study(name)
     choices = {"data": study.variants, **study.axes, "seeds": map(str, study.seeds)}

@@ -24,11 +24,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from avs_lightning.cli.values import check_values
 from avs_lightning.errors import UserError
-from avs_lightning.studies.composing import Composed, Request
+from avs_lightning.studies.cells.composing import Composed, Request
 from avs_lightning.targets import trust_targets
 
 if TYPE_CHECKING:
-    from avs_lightning.studies.run import Outcome
+    from avs_lightning.studies.execution.scheduler import Outcome
     from avs_lightning.studies.session import Session
 
 PLUGIN = "hydra_plugins.avs_lightning"

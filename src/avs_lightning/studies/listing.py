@@ -15,10 +15,10 @@ from avs_lightning.errors import UserError
 from avs_lightning.metrics.names import score_label, score_text
 from avs_lightning.reporting.console import spoken
 from avs_lightning.run import Run, State
-from avs_lightning.studies.plan import Plan
+from avs_lightning.studies.cells.plan import Plan
 from avs_lightning.studies.reports import is_study, sources_in
-from avs_lightning.studies.results import cell_folder, states_in
 from avs_lightning.studies.status import runs_of
+from avs_lightning.studies.tables.results import cell_folder, states_in
 
 CUT_OFF = "cut off"
 SCORES = ("miou_frame", "fscore_frame")

@@ -12,9 +12,9 @@ from avs_lightning.errors import UserError
 from avs_lightning.reporting.report import Report, ReportRun, write_report
 from avs_lightning.reporting.report.config_diff import config_differences
 from avs_lightning.run import CONFIG, Run
-from avs_lightning.studies.plan import Plan
-from avs_lightning.studies.results import cell_folder, facts_of, run_facts, states_in
+from avs_lightning.studies.cells.plan import Plan
 from avs_lightning.studies.status import runs_of, study_table
+from avs_lightning.studies.tables.results import cell_folder, facts_of, run_facts, states_in
 
 PRUNED = ("checkpoints", "clips", "pictures", "wandb", ".hydra")
 

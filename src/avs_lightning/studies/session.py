@@ -15,20 +15,18 @@ from typing import Any
 from avs_lightning.errors import UserError, choose
 from avs_lightning.reporting.console import console
 from avs_lightning.run import Run, State
-from avs_lightning.studies.cell_data import check_same_data, is_synthetic
-from avs_lightning.studies.cells import STORE, Cell
-from avs_lightning.studies.cells_table import cells_table
-from avs_lightning.studies.composing import Compose, Request, compose_cells
-from avs_lightning.studies.executors import Executor
-from avs_lightning.studies.offline_runs import link_offline_runs
-from avs_lightning.studies.other_code import settle_other_code
-from avs_lightning.studies.plan import STUDIES, Plan, locked_study, plan_of, with_parents
-from avs_lightning.studies.processes import LocalJobs
+from avs_lightning.studies.cells.cell import STORE, Cell
+from avs_lightning.studies.cells.composing import Compose, Request, compose_cells
+from avs_lightning.studies.cells.data import check_same_data, is_synthetic
+from avs_lightning.studies.cells.other_code import settle_other_code
+from avs_lightning.studies.cells.plan import STUDIES, Plan, locked_study, plan_of, with_parents
+from avs_lightning.studies.execution.offline_runs import link_offline_runs
+from avs_lightning.studies.execution.processes import LocalJobs
+from avs_lightning.studies.execution.scheduler import Executor, Outcome, all_scores, run_cells, states_of
+from avs_lightning.studies.execution.watching import watcher_for
 from avs_lightning.studies.reports import report_on
-from avs_lightning.studies.run import Outcome, all_scores, run_cells, states_of
-from avs_lightning.studies.status import study_table, written
-from avs_lightning.studies.study import Study
-from avs_lightning.studies.watching import watcher_for
+from avs_lightning.studies.spec.study import Study
+from avs_lightning.studies.status import cells_table, study_table, written
 
 LAUNCHERS = ("local", "parallel", "slurm")
 UNNAMED = "unnamed sweep"
@@ -112,7 +110,7 @@ class Session:
         """
         executor = self.executor()
         if self.dry_run:
-            from avs_lightning.studies.estimate import estimate  # torch, to measure
+            from avs_lightning.studies.estimate.estimate import estimate  # torch, to measure
 
             self._tell_states()
             with console.status("measuring how long it will take"):
@@ -191,7 +189,7 @@ class Session:
         """
         launcher = self.launcher["name"]
         if launcher == "slurm":
-            from avs_lightning.studies.slurm import SlurmJobs
+            from avs_lightning.studies.execution.slurm import SlurmJobs
 
             return SlurmJobs(self.launcher, self.folder / "slurm")
         if nodes := [cell.processes[1] for cell in self.everything if cell.processes[1] > 1]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -12,14 +13,23 @@ from avs_lightning.data.sound_names import OWN
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
 from avs_lightning.metrics.names import protocol_label
-from avs_lightning.run import Run
-from avs_lightning.studies.cells import STORE
-from avs_lightning.studies.cells_table import cell_label
-from avs_lightning.studies.layout import Layout
-from avs_lightning.studies.plan import Plan
-from avs_lightning.studies.published import published_table
-from avs_lightning.studies.results import cell_folder, facts_of, results_of, states_in
-from avs_lightning.studies.tables import StudyTable, build_table
+from avs_lightning.run import Run, State
+from avs_lightning.studies.cells.cell import STORE, Cell
+from avs_lightning.studies.cells.plan import Plan
+from avs_lightning.studies.spec.published import published_table
+from avs_lightning.studies.spec.table_layout import TableLayout
+from avs_lightning.studies.tables.results import cell_folder, facts_of, results_of, states_in
+from avs_lightning.studies.tables.study_table import StudyTable, build_table
+
+MEANINGS = {
+    State.DONE: "its results are there",
+    State.RESUMED: "goes on from its last checkpoint",
+    State.NEW: "starts from the beginning",
+    State.FAILED: "failed before, is tried again",
+    State.RUNNING: "another command runs it, its results are taken",
+}
+REASON = 60
+"""Characters of a failure's reason; the whole of it is in failed.json and output.log."""
 
 
 def runs_of(folder: Path) -> Path:
@@ -50,16 +60,16 @@ def study_table(folder: Path, scores: Sequence[str] = (), protocol: str | None =
     return build_table(results, layout, published, synthetic=plan.synthetic, facts=facts, title=plan.title)
 
 
-def layout_of(plan: Plan, folder: Path) -> Layout:
+def layout_of(plan: Plan, folder: Path) -> TableLayout:
     """Return the layout of a study's table, or that of a sweep: a row a cell.
 
     Raises:
         UserError: the plan is damaged.
     """
     if plan.table:
-        return Layout.parse(plan.table["layout"], tuple(plan.table["axes"]), f"{folder / 'plan.json'}")
+        return TableLayout.parse(plan.table["layout"], tuple(plan.table["axes"]), f"{folder / 'plan.json'}")
     axes = dict.fromkeys(key for cell in plan.cells if cell.in_table for key in cell.parameters)
-    return Layout(rows=tuple(axes) or ("cell",), columns=())
+    return TableLayout(rows=tuple(axes) or ("cell",), columns=())
 
 
 def status_of(folder: Path) -> tuple[Table, list[str]]:
@@ -98,6 +108,41 @@ def status_of(folder: Path) -> tuple[Table, list[str]]:
     return table, [*lines, f"Run folders, in {runs / STORE}:", *(f"  {cell.folder}" for cell in plan.cells)]
 
 
+def cells_table(
+    title: str, cells: Sequence[Cell], own: Sequence[Cell], states: Mapping[str, State], kept: Sequence[Cell] = ()
+) -> Table:
+    """Lay out the state of each cell, with what the states mean, in 80 columns.
+
+    Args:
+        title: of the study.
+        cells: all of them.
+        own: those of the study itself; the others are what these start from.
+        states: by signature.
+        kept: those whose results are another code's.
+    """
+    counts = {state: n for state in State if (n := list(states.values()).count(state))}
+    told = ", ".join(f"{n} {state}" for state, n in counts.items())
+    table = Table(
+        title=f"{title}: {len(cells)} cell{'s'[: len(cells) != 1]}, {told}",
+        caption="\n".join(f"{state}: {MEANINGS[state]}" for state in counts if state in MEANINGS),
+        title_style="bold",
+        header_style="bold",
+        caption_justify="left",
+    )
+    for column in ("cell", "seed", "state"):
+        table.add_column(column, overflow="fold")
+    table.add_column("folder ends in", no_wrap=True)
+    for cell in cells:
+        name, state = cell_label(cell.name or cell.folder.name, cell in own), states[cell.signature]
+        table.add_row(name, str(cell.seed), f"{state}{_remark(cell, state, cell in kept)}", cell.signature)
+    return table
+
+
+def cell_label(name: str, own: bool) -> str:
+    """Return what tables call a cell: one that is not the study's `own` is there for others to start from."""
+    return name if own else f"{name} (others start from it)"
+
+
 def written(path: Path, table: StudyTable, kind: str) -> Path:
     """Write a table as "md", "csv" or "latex".
 
@@ -117,3 +162,12 @@ def _detail(folder: Path, state: str) -> str:
         return ", metrics.json is damaged: the next run tests it again"
     progress = Run(folder).progress
     return f", {100 * progress['fraction']:.0f}% ({progress['phase']})" if state == "running" and progress else ""
+
+
+def _remark(cell: Cell, state: State, kept: bool) -> str:
+    remark = ""
+    if state == State.FAILED:
+        remark = f": {textwrap.shorten(Run(cell.folder).failure, REASON, placeholder=' ...')}"
+    elif Run(cell.folder).is_cut:
+        remark = " (metrics.json is cut: tested again)"
+    return remark + (" by other code" if kept else "")

@@ -51,6 +51,12 @@ def relevant_settings(
     return relevant
 
 
+def clip_settings(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what decides which clips there are: the settings of the data, by dotted key, less those that do not."""
+    same = ("seed", *(key.removeprefix("data.") for key in IRRELEVANT if key.startswith("data.")))
+    return {key: value for key, value in leaves(data) if key not in same}
+
+
 def leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each value of a configuration with its dotted key."""
     for name, value in list(settings.items()):

@@ -1,0 +1,1 @@
+"""What cells will take, in time and on the disk."""

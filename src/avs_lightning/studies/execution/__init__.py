@@ -1,0 +1,1 @@
+"""Running cells: in which order, on what, and what a person sees of it."""

@@ -1,0 +1,1 @@
+"""What cells have left, in tables."""

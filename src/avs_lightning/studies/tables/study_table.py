@@ -1,0 +1,265 @@
+"""A study's table: its scores in the layout of the paper, beside the paper's."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+from rich.console import Group
+
+from avs_lightning.studies.spec.published import published_score
+from avs_lightning.studies.spec.table_layout import TableLayout
+from avs_lightning.studies.tables import grid as grids
+from avs_lightning.studies.tables.grid import Entry, Grid, Row
+from avs_lightning.studies.tables.latex import to_latex
+from avs_lightning.studies.tables.orderings import Ordering, judge_claims
+from avs_lightning.studies.tables.table_notes import notes, warnings
+
+# Of a cell without a score, what its seeds are, the most telling first; "done" is done without this score.
+STATES = {
+    "failed": "failed",
+    "blocked": "blocked",
+    "running": "running",
+    "resumed": "cut off",
+    "new": "not run",
+    "done": "no score",
+}
+
+
+@dataclass(frozen=True)
+class CellScore:
+    """One score of a cell, in its shown unit.
+
+    Attributes:
+        mean: over the seeds; None where there is none.
+        std: the sample standard deviation (n - 1); None below two.
+        paper: the published number; None where there is none, and always for synthetic clips.
+    """
+
+    mean: float | None
+    std: float | None
+    paper: float | None
+
+    @property
+    def difference(self) -> float | None:
+        """Ours less the paper's."""
+        return None if self.mean is None or self.paper is None else self.mean - self.paper
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """A cell of the table.
+
+    Attributes:
+        values: per axis.
+        planned: how many seeds it has.
+        n: how many of them have the leading score.
+        scores: by name, in the layout's order.
+        state: "done", "2 of 3 seeds", or why there is no score.
+        encoders: that were trained, as their runs name them.
+    """
+
+    values: Mapping[str, str]
+    planned: int
+    n: int
+    scores: Mapping[str, CellScore]
+    state: str
+    encoders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """A table and what stands under it, see `build_table`."""
+
+    title: str
+    layout: TableLayout
+    cells: tuple[TableCell, ...]
+    orderings: tuple[Ordering, ...]
+    facts: Mapping[str, str]
+    source: str | None
+    synthetic: bool
+
+    @property
+    def warnings(self) -> list[str]:
+        """What speaks against comparing these numbers with each other or with the paper's."""
+        return list(warnings(self))
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The scores of which a cell has a published number."""
+        layout = self.layout
+        return tuple(name for name in layout.scores if any(cell.scores[name].paper is not None for cell in self.cells))
+
+    @property
+    def grid(self) -> Grid:
+        """The table in its rows and columns."""
+        return _grid(self)
+
+    def to_markdown(self) -> str:
+        """For GitHub."""
+        return grids.to_markdown(self.grid)
+
+    def to_latex(self) -> str:
+        """A `table` environment; it needs booktabs and multirow."""
+        return to_latex(self.grid)
+
+    def to_html(self, facts: bool = True) -> str:
+        """A `<figure class="study-table">` with the table and its notes; `facts`: also the facts and warnings."""
+        grid = self.grid
+        shown = tuple(note for note in grid.notes if facts or note.kind not in ("fact", "warning"))
+        return grids.to_html(replace(grid, notes=shown))
+
+    def to_rich(self) -> Group:
+        """For the terminal."""
+        return grids.to_rich(self.grid)
+
+    def to_csv(self) -> str:
+        """One line a cell: the axes' values as the study names them, n, of each score `miou_mean`, `miou_std`,
+        `miou_paper` and `miou_difference` (an mIoU in percent, an F-score as a fraction), and its state.
+        """
+        layout, compared = self.layout, self.compared
+        rows = []
+        for cell in self.cells:
+            row: dict[str, object] = {"n": cell.n, "planned": cell.planned}
+            for name, score in cell.scores.items():
+                row |= {f"{name}_mean": score.mean, f"{name}_std": score.std}
+                if name in compared:
+                    row |= {f"{name}_paper": score.paper, f"{name}_difference": score.difference}
+            said = {"state": cell.state, "protocol": layout.protocol if layout.has_protocol else ""}
+            said["clips"] = "synthetic" if self.synthetic else "real"
+            said["encoder"] = "; ".join(cell.encoders)
+            facts = {key: self.facts.get(key, "") for key in ("data", "fingerprint", "code")}
+            rows.append({**row, **said, **facts, **cell.values})
+        table = pd.DataFrame(rows)
+        order = [*layout.axes, *(column for column in table.columns if column not in layout.axes)]
+        return table[order].to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+
+def build_table(
+    results: pd.DataFrame,
+    layout: TableLayout,
+    published: pd.DataFrame | None,
+    *,
+    synthetic: bool,
+    facts: Mapping[str, str],
+    title: str = "",
+) -> StudyTable:
+    """Set a study's results into its table.
+
+    Args:
+        results: a row a cell and seed. Columns: the axes, "seed", "state" ("done", "new", "resumed", "running",
+            "failed", "blocked"), and the scores as fractions ("miou_reference", ..., "false_positive_rate").
+        layout: of the table.
+        published: the table to compare with, as `published_table` returns it, or None.
+        synthetic: of drawn clips; then no published number comes near the table, nor where a result is not known to be
+            of real ones ("synthetic" in `results`).
+        facts: shown below. Known: "data", "fingerprint" and "code", several separated by ";" (a fingerprint may follow
+            its data set's name; a code version counts up to its first comma), "seeds", "date", "machine".
+        title: above the table.
+
+    Raises:
+        UserError: two results are of the same cell and seed.
+    """
+    if "synthetic" in results:
+        known = results.loc[results["state"].astype(str) == "done", "synthetic"]
+        synthetic = synthetic or not all(value is False for value in known.tolist())
+    beside = None if synthetic else published
+    measured = layout.measured(results)
+    cells = tuple(
+        _cell(dict(zip(layout.axes, map(str, key))), group, layout, beside)
+        for key, group in measured.groupby(list(layout.axes), sort=False)
+    )
+    source = None if beside is None else "; ".join(beside["source"].unique())
+    return StudyTable(title, layout, cells, tuple(judge_claims(results, layout)), dict(facts), source, synthetic)
+
+
+def _cell(
+    values: dict[str, str], seeds: pd.DataFrame, layout: TableLayout, published: pd.DataFrame | None
+) -> TableCell:
+    n, planned = int(seeds[layout.scores[0]].count()), len(seeds)
+    if n:
+        state = "done" if n == planned else f"{n} of {planned} seeds"
+    else:
+        present = set(seeds["state"].astype(str))
+        state = next((shown for name, shown in STATES.items() if name in present), ", ".join(sorted(present)))
+    spelled = layout.spellings(values)
+    scores = {
+        name: _score(seeds[name].dropna(), None if published is None else published_score(published, name, spelled))
+        for name in layout.scores
+    }
+    encoders = tuple(dict.fromkeys(name for name in seeds["encoder"] if name))
+    return TableCell(values, planned, n, scores, state, encoders)
+
+
+def _score(values: pd.Series, paper: float | None) -> CellScore:
+    n = len(values)
+    return CellScore(float(values.mean()) if n else None, float(values.std(ddof=1)) if n > 1 else None, paper)
+
+
+def _grid(table: StudyTable) -> Grid:
+    """Lay a table out: each score has lines of its own, or its own column where no axis makes columns."""
+    layout, compared = table.layout, table.compared
+    cells = {tuple(cell.values[axis] for axis in layout.axes): cell for cell in table.cells}
+    rows, columns = (_paths(table.cells, axes) for axes in (layout.rows, layout.columns))
+    uneven = len({cell.planned for cell in table.cells}) > 1
+    blocks = [(name,) for name in layout.scores] if layout.columns else [layout.scores]
+
+    def labels(axes: Sequence[str], path: Sequence[str]) -> tuple[str, ...]:
+        return tuple(layout.label(axis, value) for axis, value in zip(axes, path))
+
+    def row(path: tuple[str, ...]) -> Row:
+        lines = []
+        for block in blocks:
+            found = [(cells.get((*path, *column)), name) for column in columns for name in block]
+            title = "ours" if len(blocks) == 1 else layout.units[block[0]].title
+            lines.append((title, tuple(_ours(cell, name, layout, uneven) for cell, name in found)))
+            if set(block) & set(compared):
+                for kind in ("paper", "difference"):
+                    lines.append((kind, tuple(_beside(cell, name, kind, layout) for cell, name in found)))
+        return Row(labels(layout.rows, path), tuple(lines))
+
+    return Grid(
+        title=f"{table.title}: {layout.title}" if table.title else layout.title,
+        row_axes=layout.rows,
+        column_axes=layout.columns,
+        columns=tuple(labels(layout.columns, path) for path in columns)
+        if layout.columns
+        else tuple((unit.title,) for unit in layout.units.values()),
+        rows=tuple(row(path) for path in rows),
+        notes=tuple(notes(table)),
+    )
+
+
+def _paths(cells: Sequence[TableCell], axes: Sequence[str]) -> list[tuple[str, ...]]:
+    """The combinations of some axes that have a cell; every axis in the order in which its values appear."""
+    present = {tuple(cell.values[axis] for axis in axes) for cell in cells}
+    ordered = itertools.product(*(dict.fromkeys(cell.values[axis] for cell in cells) for axis in axes))
+    return [path for path in ordered if path in present]
+
+
+def _ours(cell: TableCell | None, name: str, layout: TableLayout, uneven: bool) -> Entry:
+    if cell is None:
+        return Entry("missing", "")
+    score, unit, leads = cell.scores[name], layout.units[name], name == layout.scores[0]
+    if score.mean is None:
+        return Entry("missing", f"– {cell.state}" if leads else "–")
+    text = unit.text(score.mean)
+    if score.std is not None:
+        text += f" ± {unit.text(score.std)}"
+    if leads and cell.n < cell.planned:
+        text += f" ({cell.state})"
+    elif leads and uneven:
+        text += f" (n={cell.n})"
+    return Entry("ours", text, score.mean)
+
+
+def _beside(cell: TableCell | None, name: str, kind: str, layout: TableLayout) -> Entry:
+    if cell is None:
+        return Entry(kind, "")
+    score, unit = cell.scores[name], layout.units[name]
+    value = score.paper if kind == "paper" else score.difference
+    if value is None:
+        return Entry(kind, "–")
+    return Entry(kind, unit.text(value) if kind == "paper" else unit.signed(value), value)
