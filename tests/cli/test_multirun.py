@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from avs_lightning.cli.sweep import sweep_requests
+from avs_lightning.cli.sweep import sweep_cells
 
 NEW = "starts: "
 
@@ -144,7 +144,7 @@ def test_other_code_is_refused_kept_or_retrained(avs: Callable, copied) -> None:
 
 
 def test_a_study_is_one_commands_at_a_time(avs: Callable, copied) -> None:
-    from avs_lightning.studies.cells.plan import locked_study
+    from avs_lightning.studies.cells.locks import locked_study
 
     before = sorted(path for path in copied.runs.rglob("*"))
     with locked_study(copied.runs / "studies" / "mine"):
@@ -222,10 +222,10 @@ def test_slurm_that_is_not_there(
 
 def test_seeds_are_repetitions_and_no_axis() -> None:
     jobs = [["data=ms3", f"fusion={fusion}", f"seed={seed}"] for fusion in ("none", "stage4") for seed in (1, 2)]
-    requests = sweep_requests(jobs)
+    requests = sweep_cells(jobs)
     assert [request.name for request in requests][:2] == ["fusion=none seed=1", "fusion=none seed=2"]
     assert [request.parameters for request in requests] == [{"fusion": f} for f in ("none", "none", "stage4", "stage4")]
-    (alone,) = sweep_requests([["data=ms3", "seed=1"]])
+    (alone,) = sweep_cells([["data=ms3", "seed=1"]])
     assert (alone.name, alone.parameters) == ("", {})
 
 

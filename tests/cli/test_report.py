@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from avs_lightning.studies.cells.plan import Plan, PlannedCell
+from avs_lightning.studies.cells.cell import Cell
+from avs_lightning.studies.cells.plan import Plan
 
 
 @pytest.fixture
@@ -20,9 +21,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("AVS_RUNS_DIR", raising=False)
     folder = tmp_path / "runs" / "studies" / "sweep-1"
     (tmp_path / "runs" / "cells").mkdir(parents=True)
-    Plan("sweep-1", "A sweep", "", False, [], [PlannedCell("one", {"fusion": "none"}, 0, "sign", "one-sign")]).save(
-        folder
-    )
+    cell = Cell("one", {"fusion": "none"}, 0, {}, "sign", tmp_path / "runs" / "cells" / "one-sign")
+    Plan("sweep-1", "A sweep", "", False, [], [cell]).save(folder)
     return folder
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from avs_lightning.studies.cells.plan import Plan, PlannedCell
+from avs_lightning.studies.cells.cell import Cell
+from avs_lightning.studies.cells.plan import Plan
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def runs(tmp_path: Path, tiny_run: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
         environment = json.loads((folder / name / "environment.json").read_text())
         (folder / name / "environment.json").write_text(json.dumps(environment | {"started": f"{started}T12:00:00"}))
     (folder / "cut" / "metrics.json").unlink()
-    cells = [PlannedCell(name, {"fusion": name}, 0, name, f"{name}-sign") for name in ("one", "two")]
+    cells = [Cell(name, {"fusion": name}, 0, {}, name, folder / "cells" / f"{name}-sign") for name in ("one", "two")]
     shutil.copytree(folder / "cells" / "one-sign", folder / "cells" / "two-sign")
     (folder / "cells" / "two-sign" / "metrics.json").unlink()
     (folder / "cells" / "two-sign" / "failed.json").write_text(json.dumps({"why": "no memory [gpu] left"}))

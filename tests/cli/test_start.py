@@ -13,7 +13,8 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from avs_lightning.cli import COMMANDS, begin
 from avs_lightning.command import VARIABLE
-from avs_lightning.studies.cells.plan import Plan, PlannedCell
+from avs_lightning.studies.cells.cell import Cell
+from avs_lightning.studies.cells.plan import Plan
 
 HEAVY = ("torch", "pytorch_lightning")
 BEFORE = f"import atexit; atexit.register(lambda: print('loaded:', *{{*{HEAVY}}} & sys.modules.keys()))"
@@ -27,7 +28,7 @@ def loaded(ended: object) -> list[str]:
 def study(tmp_path: Path) -> Path:
     """The folder of a study of one cell, planned and not run, below the present folder of `avs_process`."""
     folder = tmp_path / "runs" / "studies" / "sweep-1"
-    cells = [PlannedCell("one", {"fusion": "none"}, 0, "sign", "one-sign")]
+    cells = [Cell("one", {"fusion": "none"}, 0, {}, "sign", Path("one-sign"))]
     Plan("sweep-1", "A sweep", "", False, [], cells).save(folder)
     return folder
 

@@ -209,19 +209,20 @@ SCORES = ("miou_reference", "miou_frame", "fscore_reference")
 
 
 def test_a_synthetic_study_never_shows_the_papers_numbers(avs: Callable, here: Path) -> None:
-    from avs_lightning.studies.cells.plan import Plan, PlannedCell
+    from avs_lightning.studies.cells.cell import Cell
+    from avs_lightning.studies.cells.plan import Plan
     from avs_lightning.studies.spec.study import read_study
 
     for data in ("real", "synthetic"):
         study = read_study("table_a1", data)
         cells = []
-        for number, point in enumerate(study.points()):
-            (here / "runs" / "cells" / f"{data}{number}").mkdir(parents=True)
+        for number, spec in enumerate(study.cells()):
+            folder = here / "runs" / "cells" / f"{data}{number}"
+            folder.mkdir(parents=True)
             scores = {"data": "x", "synthetic": data != "real", "scores": {"true": dict.fromkeys(SCORES, 0.4321)}}
-            (here / "runs" / "cells" / f"{data}{number}" / "metrics.json").write_text(json.dumps(scores))
-            cells.append(PlannedCell("", point.parameters, point.seed, str(number), f"{data}{number}"))
-        table = {"layout": study.table, "axes": {axis: list(values) for axis, values in study.axes.items()}}
-        plan = Plan(study.folder_name, study.title, "", data != "real", [], cells, table)
+            (folder / "metrics.json").write_text(json.dumps(scores))
+            cells.append(Cell("", spec.parameters, 0, {}, str(number), folder))
+        plan = Plan(study.folder_name, study.title, "", data != "real", [], cells, study.table)
         plan.save(here / "runs" / "studies" / study.folder_name)
     forms = ([], ["--format", "md"], ["--format", "csv"], ["--format", "latex"])
     options = ([], ["--score", "miou", "--protocol", "frame"], ["--score", "fscore"])

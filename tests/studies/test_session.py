@@ -14,9 +14,10 @@ from avs_lightning.errors import UserError
 from avs_lightning.run import Run, State
 from avs_lightning.studies import session
 from avs_lightning.studies.cells.cell import Cell
-from avs_lightning.studies.cells.composing import Composed, Request
+from avs_lightning.studies.cells.composing import Composed
 from avs_lightning.studies.execution.scheduler import Outcome
 from avs_lightning.studies.session import Session, failures
+from avs_lightning.studies.spec.cell_spec import CellSpec
 from avs_lightning.studies.status import cells_table
 
 AXES = ["setting", "backbone", "fusion"]
@@ -49,7 +50,7 @@ def test_states_and_what_they_mean_fit_eighty_columns(cell: Callable) -> None:
     states = dict(
         zip([c.signature for c in cells], [State.DONE, State.RESUMED, State.NEW, State.RUNNING, State.FAILED])
     )
-    text = shown(cells_table("table_a1", cells, cells[1:], states, kept=[parent]))
+    text = shown(cells_table("table_a1", cells, states, kept=[parent]))
     assert all(len(line) <= 80 for line in text.splitlines())
     assert "table_a1: 5 cells, 1 done, 1 resumed, 1 new, 1 failed, 1 running" in text
     for meaning in (
@@ -73,14 +74,14 @@ def test_what_sets_the_cells_of_a_sweep_apart_stays_whole(tmp_path: Path) -> Non
     one = Cell(" ".join(settings), dict(zip(keys, "0123")), 123, {}, "a" * 10, tmp_path)
     parent = Cell("s4_test_convnext_stages1234 seed 0", {}, 0, {}, "b" * 10, tmp_path)
     states = {"a" * 10: State.NEW, "b" * 10: State.NEW}
-    words = shown(cells_table("2026-11-25_max_epochs", [parent, one], [one], states)).split()
+    words = shown(cells_table("2026-11-25_max_epochs", [parent, one], states)).split()
     assert {*settings, "s4_test_convnext_stages1234", "a" * 10, "b" * 10} <= set(words)
 
 
 def test_a_reason_is_told_in_few_words(cell: Callable) -> None:
     one = cell(1)
     Run(one.folder).fail("avm=nosuch is unknown " + "x" * 300)
-    text = shown(cells_table("s", [one], [one], {one.signature: State.FAILED}))
+    text = shown(cells_table("s", [one], {one.signature: State.FAILED}))
     assert "avm=nosuch is" in " ".join(text.replace("│", " ").split())
     assert "xxx" not in text
 
@@ -89,7 +90,7 @@ def test_failures_are_one_message_with_a_line_each(cell: Callable, tmp_path: Pat
     parent = cell(1)
     child, other, late = cell(2, parent), cell(3), cell(4)
     everything = [parent, child, other, late]
-    this = Session("s", everything, everything, [], tmp_path, {"name": "local"})
+    this = Session("s", everything, everything, tmp_path, {"name": "local"})
     assert failures(this, Outcome(done={parent.signature})) is None
     outcome = Outcome(set(), {parent.signature: "why (output.log)"}, {child.signature: parent.name}, {late.signature})
     assert str(failures(this, outcome)).splitlines() == [
@@ -110,7 +111,7 @@ def test_what_failed_is_told_also_where_the_table_cannot_be_written(
 
     monkeypatch.setattr(Session, "show_results", full)
     one = cell(1)
-    this = Session("s", [one], [one], [], tmp_path, {"name": "local"})
+    this = Session("s", [one], [one], tmp_path, {"name": "local"})
     with pytest.raises(UserError, match=r"(?s)1 of 1 cells failed.*why.*table\.md cannot be written"):
         this.conclude(Outcome(failed={one.signature: "why"}))
     with pytest.raises(UserError, match=r"^table\.md cannot be written"):
@@ -119,7 +120,7 @@ def test_what_failed_is_told_also_where_the_table_cannot_be_written(
 
 def test_a_folder_that_cannot_be_written_is_one_message(cell: Callable, tmp_path: Path) -> None:
     (tmp_path / "studies").write_text("a file is in the way")
-    this = Session("s", [cell(1)], [cell(1)], [], tmp_path, {"name": "local"})
+    this = Session("s", [cell(1)], [cell(1)], tmp_path, {"name": "local"})
     with pytest.raises(UserError, match=r"studies.* cannot be written: .*paths\.runs_dir=FOLDER"):
         this.run()
 
@@ -143,23 +144,23 @@ def compose(tmp_path: Path) -> Callable:
     return make
 
 
-def requests(*seeds: int) -> list[Request]:
-    return [Request(f"seed={seed}", {"seed": str(seed)}, [f"seed={seed}"]) for seed in seeds]
+def specs(*seeds: int) -> list[CellSpec]:
+    return [CellSpec(f"seed={seed}", {"seed": str(seed)}, [f"seed={seed}"]) for seed in seeds]
 
 
 def test_a_sweep_is_named_after_its_cells(compose: Callable) -> None:
-    first = Session.compose(requests(1, 2), compose)
+    first = Session.compose(specs(1, 2), compose)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d_\w+-[0-9a-f]{8}", first.name)
-    assert Session.compose(requests(2, 1), compose).name == first.name
-    assert Session.compose(requests(1, 2, 3), compose).name != first.name
+    assert Session.compose(specs(2, 1), compose).name == first.name
+    assert Session.compose(specs(1, 2, 3), compose).name != first.name
     assert {cell.config["logger"]["wandb"]["group"] for cell in first.cells} == {first.name}
-    assert Session.compose(requests(1, 2), compose, name=first.name).name == first.name  # a later batch
+    assert Session.compose(specs(1, 2), compose, name=first.name).name == first.name  # a later batch
 
 
 @pytest.mark.parametrize("group", [None, "mine"])
 def test_a_named_sweep_and_its_dashboards(compose: Callable, group: str | None) -> None:
     given = ["study=nights", *([f"logger.wandb.group={group}"] if group else [])]
-    named = [Request(r.name, r.parameters, [*r.overrides, *given]) for r in requests(1, 2)]
+    named = [CellSpec(r.name, r.parameters, [*r.overrides, *given]) for r in specs(1, 2)]
     made = Session.compose(named, compose)
     assert made.name == "nights"
     assert {cell.config["logger"]["wandb"]["group"] for cell in made.cells} == {group or "nights"}
@@ -168,7 +169,7 @@ def test_a_named_sweep_and_its_dashboards(compose: Callable, group: str | None) 
 def test_most_devices_decide_how_many_run_in_parallel(compose: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("avs_lightning.studies.execution.processes.visible_gpus", lambda: list("0123456789"))
     given = ["launcher.name=parallel", "trainer.accelerator=gpu"]
-    two = [Request(f"d={n}", {}, [*given, f"trainer.devices={n}"]) for n in (1, 5)]
+    two = [CellSpec(f"d={n}", {}, [*given, f"trainer.devices={n}"]) for n in (1, 5)]
     made = Session.compose(two, compose)
     assert made.executor().slots == 2
     assert session.LAUNCHERS == ("local", "parallel", "slurm")

@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from avs_lightning.errors import UserError
-from avs_lightning.studies.cells.plan import Plan, PlannedCell
+from avs_lightning.studies.cells.cell import Cell
+from avs_lightning.studies.cells.plan import Plan
 from avs_lightning.studies.reports import report_on
 from avs_lightning.studies.spec.study import narrowed, read_study
 from avs_lightning.studies.status import status_of, study_table, written
@@ -25,15 +26,14 @@ def planned(tmp_path: Path) -> Callable[..., Path]:
     def plan(name: str = "table_a1", data: str = "synthetic", choices: Any = None, **states: int) -> Path:
         study = narrowed(read_study(name, data), choices or {})
         cells, left = [], [state for state, count in states.items() for _ in range(count)]
-        for number, point in enumerate(study.points()):
-            cell = PlannedCell(
-                " ".join(point.parameters.values()), point.parameters, point.seed, f"{number}", f"c-{number}"
+        for number, spec in enumerate(study.cells()):
+            cell = Cell(
+                spec.name, spec.parameters, number, {}, f"{number}", tmp_path / "runs" / "cells" / f"c-{number}"
             )
-            leave(tmp_path / "runs" / "cells" / cell.folder, left.pop(0) if left else "new", "synthetic" in data)
+            leave(cell.folder, left.pop(0) if left else "new", "synthetic" in data)
             cells.append(cell)
-        table = {"layout": study.table, "axes": {axis: list(values) for axis, values in study.axes.items()}}
         folder = tmp_path / "runs" / "studies" / study.folder_name
-        Plan(study.folder_name, study.title, "", "synthetic" in data, ["a=b"], cells, table).save(folder)
+        Plan(study.folder_name, study.title, "", "synthetic" in data, ["a=b"], cells, study.table).save(folder)
         return folder
 
     return plan
@@ -77,7 +77,7 @@ def test_the_status_of_every_cell(planned: Callable[..., Path]) -> None:
 
 def test_the_status_has_the_score_of_the_studys_table(planned: Callable[..., Path]) -> None:
     folder = planned("scope", "synthetic", done=1)
-    layout = json.loads((folder / "plan.json").read_text())["table"]["layout"]
+    layout = json.loads((folder / "plan.json").read_text())["table"]
     text = shown(status_of(folder))
     assert f"Protocol {layout['protocol']}" in text
 
@@ -129,9 +129,9 @@ def test_a_study_of_which_a_part_was_run(planned: Callable[..., Path], name: str
 
 
 def test_a_sweep_has_a_row_a_cell(tmp_path: Path) -> None:
-    cells = [PlannedCell(text, parameters, 0, text, text) for text, parameters in (
+    cells = [Cell(text, parameters, 0, {}, text, Path(text)) for text, parameters in (
         ("a", {"fusion": "none"}), ("b", {"fusion": "stage4", "encoder": "resnet18"}))]  # fmt: skip
-    for kept in (cells, [PlannedCell("", {}, 0, "only", "only")]):
+    for kept in (cells, [Cell("", {}, 0, {}, "only", Path("only"))]):
         folder = tmp_path / "runs" / "studies" / f"sweep{len(kept)}"
         Plan(folder.name, "Sweep", "", False, [], kept).save(folder)
         assert study_table(folder).to_csv().count("not run") == len(kept)

@@ -11,7 +11,8 @@ from avs_lightning.cli.groups import CONFIG_MODULE
 from avs_lightning.cli.hydra_app import set_up_hydra
 from avs_lightning.cli.sweep import compose
 from avs_lightning.errors import UserError
-from avs_lightning.studies.cells.composing import Request, compose_cells
+from avs_lightning.studies.cells.composing import compose_cells, with_dashboard
+from avs_lightning.studies.spec.cell_spec import CellSpec
 from avs_lightning.training.wandb_variables import mode
 
 VARIABLES = {
@@ -58,11 +59,11 @@ def test_tags_stand_between_commas(settings: Callable, monkeypatch: pytest.Monke
 def test_cells_keep_their_own_names_and_the_group_of_their_study(
     settings: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    requests = [Request(f"cell {seed}", {}, [f"seed={seed}"]) for seed in range(2)]
+    specs = [CellSpec(f"cell {seed}", {}, [f"seed={seed}"]) for seed in range(2)]
 
     def cells() -> list[dict[str, Any]]:
-        made = compose_cells(requests, lambda given: compose("train", given), "study")
-        return [dict(cell.config["logger"]["wandb"]) for cell in made]
+        made = compose_cells(specs, lambda given: compose("train", given))
+        return [with_dashboard(cell, "study").config["logger"]["wandb"] for cell in made]
 
     assert [cell["name"] for cell in cells()] == ["cell 0", "cell 1"]
     assert {cell["group"] for cell in cells()} == {"study"}

@@ -40,12 +40,11 @@ def show(folder: Path) -> None:
     from avs_lightning.reporting.console import console
     from avs_lightning.run import Run
     from avs_lightning.studies.cells.plan import Plan
-    from avs_lightning.studies.tables.results import cell_folder
 
     plan = Plan.load(folder)
     assert plan.table
-    labels = plan.table["layout"]["labels"]["fusion"]
-    folders = {labels[cell.parameters["fusion"]]: cell_folder(cell, folder.parents[1]) for cell in plan.cells}
+    labels = plan.table["labels"]["fusion"]
+    folders = {labels[cell.parameters["fusion"]]: cell.folder for cell in plan.cells}
     scores = {name: (Run(run).metrics or {})["scores"] for name, run in folders.items()}
     title = "Does it follow the sound? Test clips, protocol frame (exact mean over frames)"
     table = Table(title=title, header_style="bold")

@@ -59,25 +59,15 @@ def run(argv: list[str]) -> int:
     from avs_lightning.cli.hydra_app import explained, set_up_hydra
     from avs_lightning.cli.overrides import readable
     from avs_lightning.cli.sweep import compose, refuse_several_drivers
-    from avs_lightning.studies.cells.composing import Request
     from avs_lightning.studies.session import Session
 
     study, overrides = chosen_study(name, readable(arguments, "study run"))
     refuse_several_drivers()
-    several_seeds = len(study.seeds) > 1
-    extra = ["dry_run=true"] if dry_run else []
-    requests = [
-        Request(
-            " ".join([*point.parameters.values(), *([f"seed {point.seed}"] if several_seeds else [])]),
-            point.parameters,
-            [*point.overrides, *extra],
-        )
-        for point in study.points(overrides)
-    ]
-    set_up_hydra([text for request in requests for text in request.overrides])
+    specs = list(study.cells([*overrides, *(["dry_run=true"] if dry_run else [])]))
+    set_up_hydra([text for spec in specs for text in spec.overrides])
     try:
         with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
-            session = Session.compose(requests, lambda given: compose("train", given), study=study, overrides=arguments)
+            session = Session.compose(specs, lambda given: compose("train", given), study=study, overrides=arguments)
     except Exception as error:
         raise explained(error, "train") from error
     session.conclude(session.run())
@@ -140,7 +130,7 @@ def list_studies(argv: list[str]) -> int:
         except UserError as error:
             shown.add_row(name, Text(str(error), style="red"), "", "")
             continue
-        cells = f"{len(list(study.points())) // len(study.seeds)} x {len(study.seeds)}"
+        cells = f"{len(list(study.cells())) // len(study.seeds)} x {len(study.seeds)}"
         shown.add_row(name, " ".join(study.question.split("\n\n")[0].split()), cells, ", ".join(study.variants))
     console.print(shown)
     return 0
@@ -207,17 +197,17 @@ def study_folder(name: str, arguments: Sequence[str]) -> Path:
     Raises:
         UserError: it was never run here.
     """
-    from avs_lightning.studies.cells.plan import STUDIES
+    from avs_lightning.studies.cells.plan import PLAN, STUDIES
     from avs_lightning.studies.spec.study import study_files, study_name
 
     given = dict(text.partition("=")[::2] for text in arguments)
     unknown = [key for key in given if key not in ("data", "paths.runs_dir")]
     if unknown:
         raise UserError(f"{unknown[0]}=... means nothing here; data=VARIANT and paths.runs_dir=FOLDER do")
-    if (Path(name) / "plan.json").is_file():
+    if (Path(name) / PLAN).is_file():
         return Path(name).resolve()
     runs = runs_folder(given.get("paths.runs_dir")).resolve()
-    there = sorted(path.parent.name for path in (runs / STUDIES).glob("*/plan.json"))
+    there = sorted(path.parent.name for path in (runs / STUDIES).glob(f"*/{PLAN}"))
     short = study_name(Path(name)) if name.endswith((".yaml", ".yml")) else Path(name).name
     data = given.get("data")
     found = [short if data in (None, "real") else f"{short}-{data}"]

@@ -24,7 +24,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from avs_lightning.cli.values import check_values
 from avs_lightning.errors import UserError
-from avs_lightning.studies.cells.composing import Composed, Request
+from avs_lightning.studies.cells.composing import Composed
+from avs_lightning.studies.spec.cell_spec import CellSpec
 from avs_lightning.targets import trust_targets
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Sweep:
         self.jobs += [list(job) for job in jobs]
         searchpath = [word for word in config.hydra.overrides.hydra if word.startswith("hydra.searchpath=")]
         self._session = session = Session.compose(
-            sweep_requests(self.jobs, self.prepare),
+            sweep_cells(self.jobs, self.prepare),
             lambda overrides: compose(command, overrides, searchpath),
             command,
             overrides=list(config.hydra.overrides.task),
@@ -106,16 +107,16 @@ def register() -> None:
     ConfigStore.instance().store(group="hydra/launcher", name="cells", node={"_target_": f"{PLUGIN}.CellLauncher"})
 
 
-def sweep_requests(jobs: Sequence[Sequence[str]], prepare: Prepare = list) -> list[Request]:
+def sweep_cells(jobs: Sequence[Sequence[str]], prepare: Prepare = list) -> list[CellSpec]:
     """Name each job by the overrides that not all of them share; a seed is no axis of a table, but a repetition."""
     shared = set.intersection(*map(set, jobs))
-    requests = []
+    specs = []
     for overrides in jobs:
         own = [text for text in overrides if text not in shared]
         parameters = dict(text.lstrip("+~").partition("=")[::2] for text in own)
         parameters.pop("seed", None)
-        requests.append(Request(" ".join(own), parameters, prepare(list(overrides))))
-    return requests
+        specs.append(CellSpec(" ".join(own), parameters, prepare(list(overrides))))
+    return specs
 
 
 def compose(command: str, overrides: Sequence[str], searchpath: Sequence[str] = ()) -> Composed:

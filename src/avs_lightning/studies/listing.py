@@ -17,8 +17,6 @@ from avs_lightning.reporting.console import spoken
 from avs_lightning.run import Run, State
 from avs_lightning.studies.cells.plan import Plan
 from avs_lightning.studies.reports import is_study, sources_in
-from avs_lightning.studies.status import runs_of
-from avs_lightning.studies.tables.results import cell_folder, states_in
 
 CUT_OFF = "cut off"
 SCORES = ("miou_frame", "fscore_frame")
@@ -88,13 +86,13 @@ def listed_in(folder: Path, cells: bool = False) -> list[Listed]:
             studies.append(Listed("study", source.name, source, "", "its plan.json is damaged"))
             continue
         studies.append(_study(source, plan))
-        planned |= {cell_folder(cell, runs_of(source)).resolve() for cell in plan.cells}
+        planned |= {cell.folder.resolve() for cell in plan.cells}
     found = studies + [_run(run) for run in runs if cells or run.resolve() not in planned]
     return sorted(found, key=lambda one: one.started, reverse=True)
 
 
 def _study(folder: Path, plan: Plan) -> Listed:
-    counts = Counter(_state(State(state)) for state in states_in(plan, runs_of(folder)).values())
+    counts = Counter(map(_state, plan.states().values()))
     total = sum(counts.values())
     others = [f"{count} {state}" for state, count in counts.items() if state != "done"]
     state = ", ".join([f"{counts['done']} of {total} done", *others])

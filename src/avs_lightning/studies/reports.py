@@ -12,9 +12,9 @@ from avs_lightning.errors import UserError
 from avs_lightning.reporting.report import Report, ReportRun, write_report
 from avs_lightning.reporting.report.config_diff import config_differences
 from avs_lightning.run import CONFIG, Run
-from avs_lightning.studies.cells.plan import Plan
-from avs_lightning.studies.status import runs_of, study_table
-from avs_lightning.studies.tables.results import cell_folder, facts_of, run_facts, states_in
+from avs_lightning.studies.cells.plan import PLAN, Plan
+from avs_lightning.studies.status import study_table
+from avs_lightning.studies.tables.provenance import provenance_of
 
 PRUNED = ("checkpoints", "clips", "pictures", "wandb", ".hydra")
 
@@ -39,10 +39,10 @@ def together(parts: Sequence[Report]) -> Report:
     ordered = sorted((run for part in parts for run in part.runs), key=lambda run: not run.parent)
     runs = {run.folder.resolve(): run for run in ordered}
     title = " and ".join(part.title for part in parts) if len(parts) < 4 else f"{len(runs)} runs"
-    facts = run_facts([folder for folder in runs if Run(folder).metrics is not None])
     tables = [table for part in parts for table in part.tables]
     notes = [note for part in parts for note in part.notes]
     leading = next((part for part in parts if part.tables), parts[0])
+    facts = provenance_of(runs).facts()
     return Report(title, "", facts, told_apart(list(runs.values())), tables, notes, leading.score, leading.protocol)
 
 
@@ -55,7 +55,7 @@ def sources_in(folder: Path) -> Iterator[Path]:
     count = 0
     for place, below, files in os.walk(folder):
         below[:] = sorted(name for name in below if name not in PRUNED)
-        if is_run(Path(place)) or "plan.json" in files:
+        if is_run(Path(place)) or PLAN in files:
             below.clear()
             count += 1
             yield Path(place)
@@ -70,7 +70,7 @@ def is_run(folder: Path) -> bool:
 
 def is_study(folder: Path) -> bool:
     """Say whether a folder is that of a study or a sweep."""
-    return (folder / "plan.json").is_file()
+    return (folder / PLAN).is_file()
 
 
 def study_report(folder: Path) -> Report:
@@ -79,21 +79,22 @@ def study_report(folder: Path) -> Report:
     Raises:
         UserError: the folder holds no study, or its plan is damaged.
     """
-    plan, runs = Plan.load(folder), runs_of(folder)
-    states, table = states_in(plan, runs), study_table(folder)
+    plan, table = Plan.load(folder), study_table(folder)
+    states = plan.states()
     shown = [
         ReportRun(
-            name=cell.name or cell.folder,
+            name=cell.label,
             parameters=dict(cell.parameters),
             seed=cell.seed,
-            state=states[cell.signature],
-            folder=cell_folder(cell, runs),
-            note=Run(cell_folder(cell, runs)).failure,
-            parent=not cell.in_table,
+            state=str(states[cell.signature]),
+            folder=cell.folder,
+            note=Run(cell.folder).failure,
+            parent=not cell.own,
         )
         for cell in plan.cells
     ]
-    layout, facts = table.layout, {"protocol": table.layout.protocol, **facts_of(plan, runs)}
+    layout = table.layout
+    facts = {"protocol": layout.protocol, **table.provenance.facts(), "seeds": table.facts["seeds"]}
     tables = [table.to_html(facts=False)]
     return Report(plan.title, plan.question, facts, shown, tables, table.warnings, layout.leading.name, layout.protocol)
 
@@ -105,7 +106,7 @@ def run_report(folder: Path) -> Report:
     name, seed = str(config.get("name") or folder.name), config.get("seed")
     shown = ReportRun(name, {}, seed if isinstance(seed, int) else 0, str(run.state), folder, run.failure)
     command = environment.get("command")
-    facts = {"seed": str(seed), **run_facts([folder]), "run folder": str(folder)}
+    facts = {"seed": str(seed), **provenance_of([folder]).facts(), "run folder": str(folder)}
     if isinstance(command, list):
         facts["command"] = shlex.join(map(str, command))
     return Report(name, "", facts, [shown])

@@ -16,20 +16,21 @@ from avs_lightning.errors import UserError, choose
 from avs_lightning.reporting.console import console
 from avs_lightning.run import Run, State
 from avs_lightning.studies.cells.cell import STORE, Cell
-from avs_lightning.studies.cells.composing import Compose, Request, compose_cells
+from avs_lightning.studies.cells.composing import Compose, compose_cells, with_dashboard
 from avs_lightning.studies.cells.data import check_same_data, is_synthetic
+from avs_lightning.studies.cells.locks import locked_study
 from avs_lightning.studies.cells.other_code import settle_other_code
-from avs_lightning.studies.cells.plan import STUDIES, Plan, locked_study, plan_of, with_parents
+from avs_lightning.studies.cells.plan import STUDIES, Plan, with_parents
 from avs_lightning.studies.execution.offline_runs import link_offline_runs
 from avs_lightning.studies.execution.processes import LocalJobs
 from avs_lightning.studies.execution.scheduler import Executor, Outcome, all_scores, run_cells, states_of
 from avs_lightning.studies.execution.watching import watcher_for
 from avs_lightning.studies.reports import report_on
+from avs_lightning.studies.spec.cell_spec import CellSpec
 from avs_lightning.studies.spec.study import Study
 from avs_lightning.studies.status import cells_table, study_table, written
 
 LAUNCHERS = ("local", "parallel", "slurm")
-UNNAMED = "unnamed sweep"
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,8 @@ class Session:
 
     Attributes:
         name: of the study's folder.
-        cells: the study's own, in the order of the requests.
+        cells: the study's own, in the order in which they were asked for.
         everything: these and the cells they start from, parents first.
-        requests: what the cells were composed from.
         runs: the folder of all runs.
         launcher: the settings of `launcher`.
         overrides: what was given on the command line.
@@ -51,7 +51,6 @@ class Session:
     name: str
     cells: Sequence[Cell]
     everything: Sequence[Cell]
-    requests: Sequence[Request]
     runs: Path
     launcher: Mapping[str, Any]
     overrides: Sequence[str] = ()
@@ -61,7 +60,7 @@ class Session:
     @classmethod
     def compose(
         cls,
-        requests: Sequence[Request],
+        specs: Sequence[CellSpec],
         compose: Compose,
         command: str = "train",
         study: Study | None = None,
@@ -77,21 +76,18 @@ class Session:
             UserError: a configuration that does not compose, two cells that would compute the same, a setting of
                 `launcher` or `study` that means nothing.
         """
-        first = compose(requests[0].overrides).config
-        launcher = {str(key): value for key, value in first.launcher.items()}
-        choose(launcher["name"], LAUNCHERS, "launcher.name")
-        asked = study.folder_name if study else first.get("study") or name
-        if asked and not re.fullmatch(r"\w[\w.+-]*", str(asked)):
-            raise UserError(f"study={asked}: the name is a folder's; it has letters, digits, _, -, + and . only")
-        with console.status(f"composing {len(requests)} cells"):
-            cells = compose_cells(requests, compose, asked or UNNAMED, command)
-        everything = with_parents(cells)
-        runs = Path(cells[0].config["paths"]["runs_dir"]).resolve()
-        if not asked:
-            asked = sweep_name(cells, runs)
-            _name_group(everything, asked)
+        with console.status(f"composing {len(specs)} cells"):
+            cells = compose_cells(specs, compose, command)
+        first = cells[0].config
+        choose(first["launcher"]["name"], LAUNCHERS, "launcher.name")
+        given = study.folder_name if study else first.get("study") or name
+        if given and not re.fullmatch(r"\w[\w.+-]*", str(given)):
+            raise UserError(f"study={given}: the name is a folder's; it has letters, digits, _, -, + and . only")
+        runs = Path(first["paths"]["runs_dir"]).resolve()
+        name = str(given or sweep_name(cells, runs))
+        cells = [with_dashboard(cell, name) for cell in cells]
         dry_run = bool(first.get("dry_run"))
-        return cls(str(asked), cells, everything, requests, runs, launcher, overrides, dry_run, study)
+        return cls(name, cells, with_parents(cells), runs, first["launcher"], overrides, dry_run, study)
 
     @property
     def folder(self) -> Path:
@@ -173,13 +169,8 @@ class Session:
         """Return what the study's folder is to remember."""
         study = self.study
         title, question = (study.title, study.question) if study else (f"Sweep {self.name}", "")
-        synthetic = any(map(is_synthetic, self.cells))
-        table = (
-            {"layout": study.table, "axes": {axis: list(values) for axis, values in study.axes.items()}}
-            if study
-            else None
-        )
-        return plan_of(self.everything, self.name, title, question, synthetic, self.overrides, table, self.cells)
+        synthetic, table = any(map(is_synthetic, self.cells)), study.table if study else None
+        return Plan(self.name, title, question, synthetic, list(self.overrides), self.everything, table)
 
     def executor(self) -> Executor:
         """Build what the cells run on.
@@ -215,7 +206,7 @@ class Session:
 
     def _tell_states(self, kept: Sequence[Cell] = ()) -> set[State]:
         states = states_of(self.everything, all_scores)
-        console.print(cells_table(self.name, self.everything, self.cells, states, kept))
+        console.print(cells_table(self.name, self.everything, states, kept))
         console.print(f"Run folders: {self.runs / STORE}", soft_wrap=True)
         return set(states.values())
 
@@ -224,7 +215,7 @@ def failures(session: Session, outcome: Outcome) -> UserError | None:
     """Bring what went wrong into one message, each cell by its name; None where nothing did."""
     if not outcome.failed and not outcome.blocked:
         return None
-    names = {cell.signature: cell.name or cell.folder.name for cell in session.everything}
+    names = {cell.signature: cell.label for cell in session.everything}
     lines = [f"{len(outcome.failed)} of {len(names)} cells failed:"]
     reasons: dict[str, list[str]] = {}
     for signature, why in outcome.failed.items():
@@ -253,14 +244,6 @@ def sweep_name(cells: Sequence[Cell], runs: Path) -> str:
 def digest(texts: Sequence[str]) -> str:
     """Return eight hex digits for a set of texts."""
     return hashlib.sha256("\n".join(sorted(texts)).encode()).hexdigest()[:8]
-
-
-def _name_group(cells: Sequence[Cell], name: str) -> None:
-    """Give the dashboard's group its name, which followed from all the cells."""
-    for cell in cells:
-        dashboard = cell.config["logger"].get("wandb")
-        if dashboard and dashboard["group"] == UNNAMED:
-            dashboard["group"] = name
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from avs_lightning.run import Run, State
 from avs_lightning.studies.cells.cell import STORE, Cell
 from avs_lightning.studies.cells.plan import Plan
 from avs_lightning.studies.spec.published import published_table
-from avs_lightning.studies.spec.table_layout import TableLayout
-from avs_lightning.studies.tables.results import cell_folder, facts_of, results_of, states_in
+from avs_lightning.studies.tables.provenance import provenance_of
+from avs_lightning.studies.tables.results import results_of
 from avs_lightning.studies.tables.study_table import StudyTable, build_table
 
 MEANINGS = {
@@ -30,11 +30,6 @@ MEANINGS = {
 }
 REASON = 60
 """Characters of a failure's reason; the whole of it is in failed.json and output.log."""
-
-
-def runs_of(folder: Path) -> Path:
-    """Return the folder of all runs, two above a study's."""
-    return folder.parents[1]
 
 
 def study_table(folder: Path, scores: Sequence[str] = (), protocol: str | None = None) -> StudyTable:
@@ -49,27 +44,22 @@ def study_table(folder: Path, scores: Sequence[str] = (), protocol: str | None =
         UserError: the folder holds no study, its plan is damaged, or there is no such score or protocol.
     """
     plan = Plan.load(folder)
-    layout = layout_of(plan, folder).of(scores, protocol)
-    results, facts = results_of(plan, runs_of(folder)), facts_of(plan, runs_of(folder))
+    layout, results = plan.layout.of(scores, protocol), results_of(plan)
+    facts = {"seeds": ", ".join(map(str, sorted({cell.seed for cell in plan.own})))}
     if plan.table:
         facts |= {"overrides": " ".join(plan.overrides)} if plan.overrides else {}
     else:
         results = results.assign(cell="the only one") if layout.rows == ("cell",) else results
         results[list(layout.rows)] = results[list(layout.rows)].fillna("")
-    published = published_table(layout.published) if layout.published else None
-    return build_table(results, layout, published, synthetic=plan.synthetic, facts=facts, title=plan.title)
-
-
-def layout_of(plan: Plan, folder: Path) -> TableLayout:
-    """Return the layout of a study's table, or that of a sweep: a row a cell.
-
-    Raises:
-        UserError: the plan is damaged.
-    """
-    if plan.table:
-        return TableLayout.parse(plan.table["layout"], tuple(plan.table["axes"]), f"{folder / 'plan.json'}")
-    axes = dict.fromkeys(key for cell in plan.cells if cell.in_table for key in cell.parameters)
-    return TableLayout(rows=tuple(axes) or ("cell",), columns=())
+    return build_table(
+        results,
+        layout,
+        published_table(layout.published) if layout.published else None,
+        synthetic=plan.synthetic,
+        provenance=provenance_of(cell.folder for cell in plan.own),
+        facts=facts,
+        title=plan.title,
+    )
 
 
 def status_of(folder: Path) -> tuple[Table, list[str]]:
@@ -81,23 +71,23 @@ def status_of(folder: Path) -> tuple[Table, list[str]]:
     Raises:
         UserError: the folder holds no study, or its plan is damaged.
     """
-    plan, runs = Plan.load(folder), runs_of(folder)
-    states, layout = states_in(plan, runs), layout_of(plan, folder)
+    plan = Plan.load(folder)
+    states, layout = plan.states(), plan.layout
     counts = ", ".join(f"{count} {state}" for state, count in Counter(states.values()).most_common())
     table = Table(title=f"{plan.study}: {len(plan.cells)} cells, {counts}", title_style="bold", header_style="bold")
     for column in ("cell", "seed", "state", layout.leading.title):
         table.add_column(column, overflow="fold", justify="right" if column == layout.leading.title else "left")
     reasons: dict[str, list[str]] = {}
     for cell in plan.cells:
-        state, folder_of_cell = states[cell.signature], cell_folder(cell, runs)
-        scores = (Run(folder_of_cell).metrics or {}).get("scores") or {}
+        state, run = states[cell.signature], Run(cell.folder)
+        scores = (run.metrics or {}).get("scores") or {}
         score = scores.get(OWN, {}).get(layout.leading.column(layout.protocol))
-        if state == "failed":
-            reasons.setdefault(Run(folder_of_cell).failure, []).append(cell.name)
+        if state == State.FAILED:
+            reasons.setdefault(run.failure, []).append(cell.name)
         table.add_row(
-            cell_label(cell.name or cell.folder, cell.in_table),
+            _named(cell),
             str(cell.seed),
-            state + _detail(folder_of_cell, state),
+            state + _detail(run, state),
             "" if score is None else layout.leading.text(layout.leading.scale * score),
         )
     protocol = f"Protocol {protocol_label(layout.protocol)}; " if layout.leading.has_protocol else ""
@@ -105,18 +95,16 @@ def status_of(folder: Path) -> tuple[Table, list[str]]:
     lines.append(
         " ".join([f"{protocol}planned {plan.planned}", *(["with", *plan.overrides] if plan.overrides else [])])
     )
-    return table, [*lines, f"Run folders, in {runs / STORE}:", *(f"  {cell.folder}" for cell in plan.cells)]
+    lines.append(f"Run folders, in {folder.parents[1] / STORE}:")
+    return table, [*lines, *(f"  {cell.folder.name}" for cell in plan.cells)]
 
 
-def cells_table(
-    title: str, cells: Sequence[Cell], own: Sequence[Cell], states: Mapping[str, State], kept: Sequence[Cell] = ()
-) -> Table:
+def cells_table(title: str, cells: Sequence[Cell], states: Mapping[str, State], kept: Sequence[Cell] = ()) -> Table:
     """Lay out the state of each cell, with what the states mean, in 80 columns.
 
     Args:
         title: of the study.
         cells: all of them.
-        own: those of the study itself; the others are what these start from.
         states: by signature.
         kept: those whose results are another code's.
     """
@@ -133,14 +121,9 @@ def cells_table(
         table.add_column(column, overflow="fold")
     table.add_column("folder ends in", no_wrap=True)
     for cell in cells:
-        name, state = cell_label(cell.name or cell.folder.name, cell in own), states[cell.signature]
-        table.add_row(name, str(cell.seed), f"{state}{_remark(cell, state, cell in kept)}", cell.signature)
+        state = states[cell.signature]
+        table.add_row(_named(cell), str(cell.seed), f"{state}{_remark(cell, state, cell in kept)}", cell.signature)
     return table
-
-
-def cell_label(name: str, own: bool) -> str:
-    """Return what tables call a cell: one that is not the study's `own` is there for others to start from."""
-    return name if own else f"{name} (others start from it)"
 
 
 def written(path: Path, table: StudyTable, kind: str) -> Path:
@@ -157,11 +140,11 @@ def written(path: Path, table: StudyTable, kind: str) -> Path:
     return path
 
 
-def _detail(folder: Path, state: str) -> str:
-    if Run(folder).is_cut:
+def _detail(run: Run, state: State) -> str:
+    if run.is_cut:
         return ", metrics.json is damaged: the next run tests it again"
-    progress = Run(folder).progress
-    return f", {100 * progress['fraction']:.0f}% ({progress['phase']})" if state == "running" and progress else ""
+    progress = run.progress
+    return f", {100 * progress['fraction']:.0f}% ({progress['phase']})" if state == State.RUNNING and progress else ""
 
 
 def _remark(cell: Cell, state: State, kept: bool) -> str:
@@ -171,3 +154,7 @@ def _remark(cell: Cell, state: State, kept: bool) -> str:
     elif Run(cell.folder).is_cut:
         remark = " (metrics.json is cut: tested again)"
     return remark + (" by other code" if kept else "")
+
+
+def _named(cell: Cell) -> str:
+    return cell.label if cell.own else f"{cell.label} (others start from it)"

@@ -12,7 +12,8 @@ from hydra import initialize_config_module
 from avs_lightning.cli.hydra_app import CONFIG_MODULE, set_up_hydra
 from avs_lightning.cli.sweep import compose
 from avs_lightning.studies.cells.cell import Cell, build_cell, sign
-from avs_lightning.studies.cells.composing import Request, compose_cells
+from avs_lightning.studies.cells.composing import compose_cells
+from avs_lightning.studies.spec.cell_spec import CellSpec
 
 # Written down once more, so that a setting that leaves the signature by mistake is seen.
 CANNOT_CHANGE_A_RESULT = {
@@ -33,8 +34,8 @@ def configs() -> dict[str, dict[str, Any]]:
     wanted = {"real": ["data=ms3"], "synthetic": ["data=synthetic_ms3"]}
     set_up_hydra([])
     with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
-        requests = [Request(name, {}, overrides) for name, overrides in wanted.items()]
-        cells = compose_cells(requests, lambda given: compose("train", given), "study")
+        specs = [CellSpec(name, {}, overrides) for name, overrides in wanted.items()]
+        cells = compose_cells(specs, lambda given: compose("train", given))
     return {cell.name: dict(cell.config) for cell in cells}
 
 
@@ -63,6 +64,10 @@ def changed(config: dict[str, Any], key: str, value: Any = ...) -> dict[str, Any
         value = not old if isinstance(old, bool) else old + 1 if isinstance(old, (int, float)) else f"{old}x"
     node[last] = value
     return result
+
+
+def built(config: dict[str, Any], runs: Path, parent: Cell | None = None, name: str = "cell") -> Cell:
+    return build_cell(changed(config, "paths.runs_dir", str(runs)), name, {"axis": "value"}, parent)
 
 
 @pytest.mark.parametrize("data", ["real", "synthetic"])
@@ -104,8 +109,8 @@ def test_the_order_of_settings_does_not_count(config: dict[str, Any]) -> None:
 
 def test_the_parents_signature_counts_and_its_folder_does_not(config: dict[str, Any], tmp_path: Path) -> None:
     def child(seed: int, store: str) -> Cell:
-        parent = build_cell(changed(config, "seed", seed), tmp_path / store, "parent", {})
-        return build_cell(config, tmp_path / "own", "child", {}, parent)
+        parent = built(changed(config, "seed", seed), tmp_path / store, name="parent")
+        return built(config, tmp_path / "own", parent)
 
     assert child(1, "a").signature == child(1, "b").signature
     assert child(1, "a").signature not in (child(2, "a").signature, sign(config))
@@ -137,14 +142,14 @@ def test_an_evaluation_is_known_by_its_checkpoint(config: dict[str, Any], tmp_pa
 
 
 def test_a_folder_is_named_after_name_and_signature(config: dict[str, Any], tmp_path: Path) -> None:
-    cell = build_cell(changed(config, "name", "a/b: c"), tmp_path, "cell", {"axis": "value"})
-    assert cell.folder == tmp_path / f"a_b_c-{cell.signature}"
+    cell = built(changed(config, "name", "a/b: c"), tmp_path)
+    assert cell.folder == tmp_path / "cells" / f"a_b_c-{cell.signature}"
     assert cell.config["paths"]["output_dir"] == str(cell.folder)
     assert config["paths"]["output_dir"] != str(cell.folder)  # the caller's own is left alone
-    assert hash(cell) == hash(build_cell(changed(config, "name", "a/b: c"), tmp_path, "cell", {"axis": "value"}))
+    assert hash(cell) == hash(built(changed(config, "name", "a/b: c"), tmp_path))
 
 
 def test_what_another_name_has_trained_is_taken(config: dict[str, Any], tmp_path: Path) -> None:
-    first = build_cell(config, tmp_path, "cell", {})
-    first.folder.mkdir()
-    assert build_cell(changed(config, "name", "other"), tmp_path, "cell", {}).folder == first.folder
+    first = built(config, tmp_path)
+    first.folder.mkdir(parents=True)
+    assert built(changed(config, "name", "other"), tmp_path).folder == first.folder

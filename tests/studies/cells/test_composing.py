@@ -11,9 +11,10 @@ from avs_lightning.cli import sweep
 from avs_lightning.cli.hydra_app import CONFIG_MODULE, set_up_hydra
 from avs_lightning.errors import UserError
 from avs_lightning.studies.cells.cell import Cell
-from avs_lightning.studies.cells.composing import Composed, Request, compose_cells, parent_overrides
+from avs_lightning.studies.cells.composing import Composed, compose_cells, parent_overrides, with_dashboard
 from avs_lightning.studies.cells.plan import with_parents
-from avs_lightning.studies.spec.study import read_study, study_files
+from avs_lightning.studies.spec.cell_spec import CellSpec
+from avs_lightning.studies.spec.study import narrowed, read_study, study_files
 
 SMALL = ["data=synthetic_ms3", "encoder=resnet18", "fusion=stage4", "logger=csv"]
 KINDS = pytest.mark.parametrize("data", ["synthetic", pytest.param("real", marks=pytest.mark.slow)])
@@ -30,13 +31,12 @@ def compose() -> Iterator[Callable[[Sequence[str]], Composed]]:
 def cells_of(name: str, data: str) -> tuple[Cell, ...]:
     """The cells of a study of the package; of several seeds the first."""
     study = read_study(name, data)
-    points = [point for point in study.points() if point.seed == study.seeds[0]]
-    requests = [Request(" ".join(p.parameters.values()), p.parameters, p.overrides) for p in points]
-    set_up_hydra([text for request in requests for text in request.overrides])
+    specs = list(narrowed(study, {}, study.seeds[:1]).cells())
+    set_up_hydra([text for spec in specs for text in spec.overrides])
     with pytest.MonkeyPatch.context() as patch, initialize_config_module(CONFIG_MODULE, version_base="1.3"):
-        sweep.compose("train", requests[0].overrides)  # checked; the others in half the time
+        sweep.compose("train", specs[0].overrides)  # checked; the others in half the time
         patch.setattr(sweep, "check_values", lambda config: None)
-        return tuple(compose_cells(requests, lambda given: sweep.compose("train", given), study.folder_name))
+        return tuple(compose_cells(specs, lambda given: sweep.compose("train", given)))
 
 
 def by(cells: Sequence[Cell], **values: str) -> set[str]:
@@ -87,18 +87,18 @@ def test_what_two_studies_ask_for_is_one_cell(data: str) -> None:
 
 
 def test_two_cells_that_compute_the_same_are_refused_by_their_names(compose: Callable) -> None:
-    requests = [
-        Request(name, {}, [*SMALL, more]) for name, more in (("one", "data.workers=0"), ("two", "data.workers=1"))
+    specs = [
+        CellSpec(name, {}, [*SMALL, more]) for name, more in (("one", "data.workers=0"), ("two", "data.workers=1"))
     ]
     with pytest.raises(UserError, match="two cells compute the same: one and two"):
-        with_parents(compose_cells(requests, compose, "study"))
+        with_parents(compose_cells(specs, compose))
 
 
 def test_a_cell_and_the_start_of_another_may_be_one(compose: Callable) -> None:
     s4 = ["data=synthetic_s4", *SMALL[1:], "init=scratch"]
-    child = Request("child", {"init": "single_source"}, [*SMALL, "init=single_source"])
-    for requests in ([child, Request("own", {}, s4)], [Request("own", {}, s4), child]):
-        ordered = with_parents(compose_cells(requests, compose, "study"))
+    child = CellSpec("child", {"init": "single_source"}, [*SMALL, "init=single_source"])
+    for specs in ([child, CellSpec("own", {}, s4)], [CellSpec("own", {}, s4), child]):
+        ordered = with_parents(compose_cells(specs, compose))
         assert [cell.name for cell in ordered] == ["own", "child"]
         assert ordered[1].parent
         assert ordered[1].parent.folder == ordered[0].folder
@@ -114,22 +114,22 @@ def test_the_parent_has_the_childs_network_and_nothing_that_is_of_ms3_alone() ->
 
 
 def test_s4_does_not_start_from_s4(compose: Callable) -> None:
-    request = Request("cell", {}, ["data=synthetic_s4", *SMALL[1:], "init=single_source"])
+    spec = CellSpec("cell", {}, ["data=synthetic_s4", *SMALL[1:], "init=single_source"])
     with pytest.raises(
         UserError, match=r"init=single_source has no parent for data=synthetic_s4.*ms3 or synthetic_ms3"
     ):
-        compose_cells([request], compose, "study")
+        compose_cells([spec], compose)
 
 
 def test_a_start_from_a_named_checkpoint_has_no_parent(compose: Callable) -> None:
-    request = Request("cell", {}, [*SMALL, "init=single_source", "init.checkpoint=s4.ckpt"])
-    (cell,) = compose_cells([request], compose, "study")
+    spec = CellSpec("cell", {}, [*SMALL, "init=single_source", "init.checkpoint=s4.ckpt"])
+    (cell,) = compose_cells([spec], compose)
     assert cell.parent is None
     assert cell.config["init"]["checkpoint"] == "s4.ckpt"
 
 
 def test_dashboards_are_told_group_name_and_tags(compose: Callable) -> None:
-    request = Request("a b", {"axis": "a", "other": "b"}, [*SMALL[:-1], "logger.wandb.tags=[mine]"])
-    (cell,) = compose_cells([request], compose, "table_a1")
-    told = cell.config["logger"]["wandb"]
+    spec = CellSpec("a b", {"axis": "a", "other": "b"}, [*SMALL[:-1], "logger.wandb.tags=[mine]"])
+    (cell,) = compose_cells([spec], compose)
+    told = with_dashboard(cell, "table_a1").config["logger"]["wandb"]
     assert (told["group"], told["name"], told["tags"]) == ("table_a1", "a b", ["mine", "axis=a", "other=b"])

@@ -1,44 +1,45 @@
 """A study's memory of itself, and the state of its cells, by files alone."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
-from filelock import FileLock
 
 from avs_lightning.errors import UserError
+from avs_lightning.run import Run
 from avs_lightning.studies.cells.cell import Cell
-from avs_lightning.studies.cells.plan import Plan, locked_study, plan_of, with_parents, write_config
+from avs_lightning.studies.cells.plan import Plan, with_parents, write_config
 
 
 @pytest.fixture
 def cell(tmp_path: Path) -> Callable[..., Cell]:
-    """`cell(name, parent=None)`: a cell with a folder that is not there yet."""
+    """`cell(name, parent="")`: a cell with a folder that is not there yet, and the name of its parent."""
 
-    def make(name: str, parent: Cell | None = None) -> Cell:
-        return Cell(name, {"axis": name}, 0, {"name": name, "rate": 1e-05}, f"sign-{name}", tmp_path / name, parent)
+    def make(name: str, parent: str = "", own: bool = True) -> Cell:
+        config, folder = {"name": name, "rate": 1e-05}, tmp_path / "cells" / name
+        above = make(parent) if parent else None
+        return Cell(name, {"axis": name}, 0, config, f"sign-{name}", folder, above, own=own)
 
     return make
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
-    return tmp_path / "run"
-
-
 def test_a_plan_is_read_as_it_was_written(cell: Callable[..., Cell], tmp_path: Path) -> None:
-    parent = cell("parent")
-    child = cell("child", parent)
-    plan = plan_of([parent, child], "study", "Title", "Why?", True, ["a=b"], {"layout": {}, "axes": {}}, [child])
-    plan.save(tmp_path / "deep" / "study")
-    loaded = Plan.load(tmp_path / "deep" / "study")
-    assert loaded == plan
-    assert [(c.name, c.in_table, c.parent, c.folder) for c in loaded.cells] == [
-        ("parent", False, None, "parent"), ("child", True, "sign-parent", "child"),
-    ]  # fmt: skip
+    parent, child, study = cell("parent", own=False), cell("child", "parent"), tmp_path / "studies" / "study"
+    plan = Plan("study", "Title", "Why?", True, ["a=b"], [parent, child], {"rows": "axis"})
+    plan.save(study)
+    assert Plan.load(study) == plan
+    assert [(cell.label, cell.own) for cell in Plan.load(study).cells] == [("parent", False), ("child", True)]
+    assert (plan.own, plan.layout.rows) == ([child], ("axis",))
+
+
+def test_what_waits_for_a_failed_parent_is_blocked(cell: Callable[..., Cell]) -> None:
+    cells = [cell("parent"), *(cell(name, "parent") for name in ("child", "sibling"))]
+    Run(cells[0].folder).fail("out of memory")
+    cells[2].folder.mkdir(parents=True)
+    (cells[2].folder / "metrics.json").write_text("{}")
+    states = Plan("study", "Title", "", False, [], cells).states()
+    assert states == {"sign-parent": "failed", "sign-child": "blocked", "sign-sibling": "done"}
 
 
 @pytest.mark.parametrize(
@@ -59,21 +60,10 @@ def test_a_folder_without_a_plan(tmp_path: Path) -> None:
 
 
 def test_parents_come_first_and_once(cell: Callable[..., Cell]) -> None:
-    parent = cell("parent")
-    children = [cell("a", parent), cell("b", replace(parent)), cell("c")]
+    children = [cell("a", "parent"), cell("b", "parent"), cell("c")]
     assert [c.name for c in with_parents(children)] == ["parent", "c", "a", "b"]
 
 
 def test_a_cells_configuration_is_what_its_process_reads(cell: Callable[..., Cell]) -> None:
     write_config(cell("a"))
     assert yaml.safe_load((cell("a").folder / "config.yaml").read_text()) == {"name": "a", "rate": 1e-05}
-
-
-def test_one_command_at_a_time_runs_a_study(tmp_path: Path) -> None:
-    refused = pytest.raises(UserError, match="another command is running the study")
-    with FileLock(tmp_path / ".lock"), refused, locked_study(tmp_path):
-        raise AssertionError
-    with locked_study(tmp_path), FileLock(tmp_path / "other"):
-        pass
-    with locked_study(tmp_path):  # it was let go
-        pass

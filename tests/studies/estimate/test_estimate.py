@@ -17,13 +17,14 @@ from avs_lightning.cli.hydra_app import CONFIG_MODULE, set_up_hydra
 from avs_lightning.machine import available_cores
 from avs_lightning.methods.avs import VGGish
 from avs_lightning.studies.cells.cell import Cell
-from avs_lightning.studies.cells.composing import Request, compose_cells
+from avs_lightning.studies.cells.composing import compose_cells
 from avs_lightning.studies.estimate import estimate as estimates
 from avs_lightning.studies.estimate.estimate import estimate, makespan, time_left, undrawn
 from avs_lightning.studies.estimate.pace import Pace, ended_paces, gpu_names, measured_pace, network_of
 from avs_lightning.studies.estimate.step_times import overlapped, quickest
 from avs_lightning.studies.estimate.trial import Trial, run_trial, trial_config
 from avs_lightning.studies.estimate.workload import Workload, clip_counts, training_steps
+from avs_lightning.studies.spec.cell_spec import CellSpec
 
 PRETRAINED = ["encoder.weights=imagenet", "audio_encoder=vggish", "audio_encoder.weights=vggish"]
 
@@ -38,8 +39,7 @@ def tiny_cell(tiny_ms3: Path, tmp_path_factory: pytest.TempPathFactory) -> Cell:
     ]  # fmt: skip
     set_up_hydra(overrides)
     with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
-        requests = [Request("tiny", {}, overrides)]
-        return compose_cells(requests, lambda given: sweep.compose("train", given), "study")[0]
+        return compose_cells([CellSpec("tiny", {}, overrides)], lambda given: sweep.compose("train", given))[0]
 
 
 @pytest.fixture

@@ -43,14 +43,18 @@ def write(tmp_path: Path) -> Callable[..., str]:
     return write
 
 
-def test_points_are_every_combination_with_the_seeds_innermost(write: Callable[..., str]) -> None:
+def test_cells_are_every_combination_with_the_seeds_innermost(write: Callable[..., str]) -> None:
     study = read_study(write())
     assert (study.name, study.data, study.variants) == ("mine", "real", ("real", "synthetic"))
-    points = list(study.points(["trainer.max_epochs=2"]))
-    assert [(*point.parameters.values(), point.seed) for point in points] == [
-        (fusion, backbone, seed) for fusion in ("none", "all") for backbone in ("small", "large") for seed in (3, 4)
+    cells = list(study.cells(["trainer.max_epochs=2"]))
+    assert [cell.name for cell in cells] == [
+        f"{fusion} {backbone} seed {seed}"
+        for fusion in ("none", "all")
+        for backbone in ("small", "large")
+        for seed in (3, 4)
     ]
-    assert points[-1].overrides == (
+    assert cells[-1].parameters == {"fusion": "all", "backbone": "large"}
+    assert cells[-1].overrides == (
         "init=scratch", "fusion=stages1234", "fusion.scope=frame", "encoder=resnet50", "trainer.max_epochs=2", "seed=4",
     )  # fmt: skip
 
@@ -66,7 +70,7 @@ def test_a_variant_changes_base_values_seeds_and_labels(write: Callable[..., str
 
 def test_a_selection_keeps_the_studys_order(write: Callable[..., str]) -> None:
     study = narrowed(read_study(write()), {"backbone": ["large", "small"], "fusion": ["all"]}, [7])
-    assert [tuple(point.parameters.values()) for point in study.points()] == [("all", "small"), ("all", "large")]
+    assert [tuple(cell.parameters.values()) for cell in study.cells()] == [("all", "small"), ("all", "large")]
     assert study.seeds == (7,)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import pytest
 
-from avs_lightning.studies.spec.table_layout import Claim, TableLayout
+from avs_lightning.studies.spec.table_layout import SCORES, Claim, TableLayout
 from avs_lightning.studies.tables.orderings import HELD, NOT_HELD, UNKNOWN, Ordering, judge_claims
 
 BEST = Claim("all is best", {"stages": "all"})
@@ -22,7 +22,7 @@ def judged(
          layout.leading.column(layout.protocol): None if value is None else value / 100}
         for (setting, stages), values in scores.items() for seed, value in enumerate(values)
     ]  # fmt: skip
-    (ordering,) = judge_claims(pd.DataFrame(rows), layout)
+    (ordering,) = judge_claims(layout.measured(pd.DataFrame(rows)), layout)
     return ordering
 
 
@@ -38,33 +38,34 @@ FULL = {
 
 def test_the_best_is_compared_with_the_best_of_the_others_in_every_combination() -> None:
     ordering = judged(FULL)
-    s4, ms3 = ordering.comparisons
+    s4, ms3 = ordering.cases
     assert (s4.where, s4.outcome, s4.rival) == ("S4", HELD, "stages 2")
     assert (ms3.where, ms3.outcome, ms3.rival) == ("MS3", NOT_HELD, "stages 1")
     assert (ms3.first, ms3.second) == (pytest.approx(41.2), pytest.approx(43.02))
-    assert ordering.summary == "held in 1 of 2; MS3: did not hold, 41.20 against 43.02 (stages 1)"
-    assert s4.text(ordering.unit) == "S4: held, 72.00 against 70.00 (stages 2)"
+    assert ordering.counts == "held in 1 of 2"
+    assert s4.text(SCORES["miou"]) == "S4: held, 72.00 against 70.00 (stages 2)"
+    assert ms3.text(SCORES["miou"]) == "MS3: did not hold, 41.20 against 43.02 (stages 1)"
 
 
 def test_higher_and_lower_compare_two_values_only_where_it_is_claimed() -> None:
     claim = Claim("more is more", {"stages": "all"}, {"stages": "two"})
-    assert [c.outcome for c in judged(FULL, claim).comparisons] == [HELD, HELD]
-    (only,) = judged(FULL, Claim("", {"stages": "all"}, {"stages": "one"}, {"setting": "ms3"})).comparisons
+    assert [c.outcome for c in judged(FULL, claim).cases] == [HELD, HELD]
+    (only,) = judged(FULL, Claim("", {"stages": "all"}, {"stages": "one"}, {"setting": "ms3"})).cases
     assert (only.where, only.outcome) == ("MS3", NOT_HELD)
 
 
 def test_a_claim_may_fix_several_axes() -> None:
-    (only,) = judged(FULL, Claim("", {"stages": "all", "setting": "s4"})).comparisons
+    (only,) = judged(FULL, Claim("", {"stages": "all", "setting": "s4"})).cases
     assert (only.where, only.outcome, only.rival) == ("", HELD, "stages 2, S4")
 
 
 def test_equal_is_not_better() -> None:
-    assert judged({("s4", "one"): [50], ("s4", "all"): [50]}).comparisons[0].outcome == NOT_HELD
+    assert judged({("s4", "one"): [50], ("s4", "all"): [50]}).cases[0].outcome == NOT_HELD
 
 
 def test_of_false_positives_fewer_are_better() -> None:
     ordering = judged({("s4", "one"): [3.0], ("s4", "two"): [5.0], ("s4", "all"): [2.0]}, score="fpr")
-    assert ordering.comparisons[0].text(ordering.unit) == "held, 2.0 against 3.0 (stages 1)"
+    assert ordering.cases[0].text(SCORES["fpr"]) == "held, 2.0 against 3.0 (stages 1)"
 
 
 @pytest.mark.parametrize(
@@ -80,23 +81,21 @@ def test_a_missing_cell_leaves_it_open_unless_it_is_refuted(
     one: float | None, two: float | None, best: float | None, outcome: str, missing: tuple[str, ...]
 ) -> None:
     ordering = judged({("s4", "one"): [one], ("s4", "two"): [two], ("s4", "all"): [best]})
-    (only,) = ordering.comparisons
+    (only,) = ordering.cases
     assert (only.outcome, only.missing) == (outcome, missing)
-    assert ("missing: " + ", ".join(missing) in ordering.summary) == (outcome == UNKNOWN)
+    assert ("missing: " + ", ".join(missing) in only.text(SCORES["miou"])) == (outcome == UNKNOWN)
     assert ordering.counts == ("held in 0 of 1" if outcome == NOT_HELD else "held in 0 of 1 (1 cannot be told)")
 
 
 def test_a_claim_about_cells_that_are_not_of_the_study_cannot_be_told() -> None:
-    assert judged({("s4", "one"): [50], ("s4", "two"): [60]}).summary == (
-        "cannot be told (the study has none of these cells)"
-    )
+    assert judged({("s4", "one"): [50], ("s4", "two"): [60]}).counts.startswith("cannot be told")
 
 
 def test_means_decide_and_seeds_are_counted_where_all_cells_have_them() -> None:
     ordering = judged(
         {("s4", "one"): [50, 60, 40, 99], ("s4", "two"): [45, 45, 45, 45], ("s4", "all"): [55, 55, 90, None]}
     )
-    (only,) = ordering.comparisons
+    (only,) = ordering.cases
     assert (only.first, only.second) == (pytest.approx(66.6667, abs=1e-3), pytest.approx(62.25))
     assert (only.outcome, only.seeds_held, only.seeds) == (HELD, 2, 3)
-    assert only.text(ordering.unit).endswith("better in 2 of 3 seeds")
+    assert only.text(SCORES["miou"]).endswith("better in 2 of 3 seeds")

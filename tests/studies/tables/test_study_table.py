@@ -5,6 +5,7 @@ import io
 import itertools
 import re
 import statistics
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from avs_lightning.studies.spec.published import published_table
 from avs_lightning.studies.spec.table_layout import Claim, TableLayout
+from avs_lightning.studies.tables.provenance import Code, Fingerprint, Provenance
 from avs_lightning.studies.tables.study_table import StudyTable, build_table
 
 STAGES = ("1", "2", "3", "4", "3 4", "2 3 4", "1 2 3 4")
@@ -46,13 +48,13 @@ AXES = {
     "comparison": {"method": ["LVS", "AVS (ResNet-50)", "AVS (PVT-v2)"], "setting": ["s4", "ms3"]},
     "table_a2": {"tpavi": ["without", "with"], "init": ["scratch", "single_source"], "backbone": BACKBONES},
 }
-FACTS = {
-    "data": "ms3",
-    "fingerprint": "ms3 0123456789ab",
-    "code": "0.1.0 (abc, commit 1)",
-    "date": "2026-11-23",
-    "machine": "two cores",
-}
+PROVENANCE = Provenance(
+    data=("ms3",),
+    fingerprints=(Fingerprint("ms3", "0123456789ab"),),
+    codes=(Code("0.1.0", "abc", "commit 1"),),
+    machines=("two cores",),
+    dates=("2026-11-23",),
+)
 FORMS = ("to_markdown", "to_csv", "to_latex", "to_html", "to_rich")
 
 
@@ -67,9 +69,15 @@ def results(name: str, seeds: int = 1, **scores: float) -> pd.DataFrame:
     )
 
 
-def table(rows: pd.DataFrame, layout: TableLayout = A1, synthetic: bool = False, **facts: str) -> StudyTable:
+def table(
+    rows: pd.DataFrame,
+    layout: TableLayout = A1,
+    synthetic: bool = False,
+    provenance: Provenance = PROVENANCE,
+    **facts: str,
+) -> StudyTable:
     published = published_table(layout.published) if layout.published else None
-    return build_table(rows, layout, published, synthetic=synthetic, facts={**FACTS, **facts}, title="Table")
+    return build_table(rows, layout, published, synthetic=synthetic, provenance=provenance, facts=facts, title="Table")
 
 
 def written(made: StudyTable, form: str, width: int = 200) -> str:
@@ -239,21 +247,12 @@ def test_below_stand_the_protocol_the_source_and_the_facts(form: str) -> None:
     assert "Warning" not in text
 
 
-@pytest.mark.parametrize(
-    "facts, warnings",
-    [
-        ({"fingerprint": "s4 aaa; ms3 bbb"}, []),
-        ({"fingerprint": "s4 aaa; s4 bbb; ms3 ccc"}, ["cells saw different data (s4): 2 fingerprints."]),
-        ({"fingerprint": "aaa; bbb"}, ["cells saw different data: 2 fingerprints."]),
-        ({"code": "0.1.0 (abc, commit 1); 0.1.0 (abc, commit 2)"}, []),  # the same code computes the results
-        ({"code": "0.1.0 (abc, commit 1); 0.1.0 (def, commit 2)"}, ["cells come from 2 code versions."]),
-    ],
-)
-def test_what_was_mixed_is_a_warning(facts: dict[str, str], warnings: list[str]) -> None:
-    made = table(results("table_a1"), **facts)
-    assert made.warnings == warnings
+def test_what_was_mixed_is_a_warning() -> None:
+    mixed = replace(PROVENANCE, codes=(Code("0.1.0", "abc"), Code("0.1.0", "def")))
+    made = table(results("table_a1"), provenance=mixed)
+    assert made.warnings == ["cells come from 2 code versions."]
     for form in ("to_markdown", "to_latex", "to_html", "to_rich"):
-        assert written(made, form).count("Warning:") == len(warnings)
+        assert written(made, form).count("Warning:") == 1
 
 
 def test_another_protocol_than_the_papers_is_a_warning() -> None:
@@ -309,12 +308,12 @@ def test_a_table_of_one_axis_has_one_column() -> None:
     layout = TableLayout(rows=("fusion",), columns=())
     rows = pd.DataFrame({"fusion": ["none", "clip"], "seed": 0, "state": "done", "miou_reference": [0.1, 0.2]})
     rows["fscore_reference"] = [0.57, 0.58]
-    made = build_table(rows, layout, None, synthetic=True, facts={})
+    made = build_table(rows, layout, None, synthetic=True)
     assert markdown_rows(made)[0] == ["fusion", "mIoU %", "F"]
     assert markdown_rows(made)[2:] == [["none", "10.00", ".570"], ["clip", "20.00", ".580"]]
     for form in FORMS:
         assert "clip" in written(made, form)
-    turned = build_table(rows, TableLayout(rows=(), columns=("fusion",)), None, synthetic=True, facts={})
+    turned = build_table(rows, TableLayout(rows=(), columns=("fusion",)), None, synthetic=True)
     assert markdown_rows(turned) == [
         ["", "none", "clip"],
         ["---", "---:", "---:"],

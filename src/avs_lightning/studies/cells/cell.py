@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import re
@@ -27,11 +26,13 @@ class Cell:
         name: as tables and dashboards show it.
         parameters: the axes' values, or in a sweep the settings that differ between its cells.
         seed: of the training.
-        config: the resolved configuration, plain values; `paths.output_dir` is the folder.
+        config: the resolved configuration, plain values; `paths.output_dir` is the folder. Empty in a cell that a plan
+            remembers: where it has begun, its folder holds it.
         signature: of everything in the configuration that can change the result, the parent's included.
         folder: of the run.
         parent: the cell whose best checkpoint this one starts from.
         command: "train" or "eval".
+        own: the study's own; another is there for these to start from.
     """
 
     name: str
@@ -42,6 +43,12 @@ class Cell:
     folder: Path
     parent: Cell | None = None
     command: str = "train"
+    own: bool = field(default=True, compare=False)
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.name or self.folder.name
 
     @property
     def processes(self) -> tuple[int, int]:
@@ -51,31 +58,30 @@ class Cell:
 
 def build_cell(
     config: Mapping[str, Any],
-    store: Path,
     name: str,
     parameters: Mapping[str, str],
     parent: Cell | None = None,
     command: str = "train",
+    own: bool = True,
 ) -> Cell:
-    """Give a resolved configuration its signature and its folder in the store.
+    """Give a resolved configuration its signature and its folder in the store of `paths.runs_dir`.
 
     Args:
-        config: plain values; with a parent, `init.checkpoint` is set here.
-        store: the folder that holds the cells of all studies.
+        config: plain values; of `paths.output_dir`, and with a parent of `init.checkpoint`, the cell has its own.
         name: of the cell.
         parameters: of the cell.
         parent: the cell to start from.
         command: "train" or "eval".
+        own: whether it is the study's own.
     """
-    config = copy.deepcopy(dict(config))
-    if parent:
-        config["init"]["checkpoint"] = str(parent.folder / BEST)
-    signature = sign(config, parent, command)
+    signature, store = sign(config, parent, command), Path(config["paths"]["runs_dir"]).resolve() / STORE
     label = re.sub(r"[^\w.-]+", "_", str(config["name"])).strip("_") or command
     # What another name has trained is there already: a name cannot change a result.
     folder = next(iter(sorted(store.glob(f"*-{signature}"))), store / f"{label}-{signature}")
-    config["paths"]["output_dir"] = str(folder)
-    return Cell(name, dict(parameters), int(config["seed"]), config, signature, folder, parent, command)
+    config = {**config, "paths": {**config["paths"], "output_dir": str(folder)}}
+    if parent:
+        config["init"] = {**config["init"], "checkpoint": str(parent.folder / BEST)}
+    return Cell(name, dict(parameters), int(config["seed"]), config, signature, folder, parent, command, own)
 
 
 def sign(config: Mapping[str, Any], parent: Cell | None = None, command: str = "train") -> str:

@@ -1,16 +1,16 @@
-"""From points of a grid to cells: what composes a configuration is handed in, so that nothing here knows Hydra."""
+"""From specs to cells: what composes a configuration is handed in, so that nothing here knows Hydra."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from avs_lightning.errors import UserError
-from avs_lightning.studies.cells.cell import STORE, Cell, build_cell
+from avs_lightning.studies.cells.cell import Cell, build_cell
+from avs_lightning.studies.spec.cell_spec import CellSpec
 from avs_lightning.training.named_folders import name_folders_from_the_root
 
 
@@ -30,27 +30,28 @@ class Composed:
 Compose = Callable[[Sequence[str]], Composed]
 
 
-@dataclass(frozen=True)
-class Request:
-    """A cell to be: its name, what it stands for, and the overrides that make its configuration."""
-
-    name: str
-    parameters: Mapping[str, str]
-    overrides: Sequence[str]
-
-
-def compose_cells(requests: Sequence[Request], compose: Compose, study: str, command: str = "train") -> list[Cell]:
+def compose_cells(specs: Sequence[CellSpec], compose: Compose, command: str = "train") -> list[Cell]:
     """Compose every cell, with the cell that one without a checkpoint to start from (`init=single_source`) starts from.
 
     Raises:
         UserError: a configuration that does not compose, or a start without a parent.
     """
-    return [_compose_cell(request, compose, study, command) for request in requests]
+    return [_compose_cell(spec, compose, command) for spec in specs]
 
 
-def runs_folder(config: DictConfig) -> Path:
-    """Return where the runs of a configuration go."""
-    return Path(config.paths.runs_dir).resolve()
+def with_dashboard(cell: Cell, study: str) -> Cell:
+    """Return a cell that W&B shows in the group of its study, by its name and its parameters."""
+    dashboard = cell.config["logger"].get("wandb")
+    if not dashboard:
+        return cell
+    told = {
+        **dashboard,
+        "group": dashboard.get("group") or study,
+        "name": " ".join(filter(None, (dashboard.get("name"), cell.name))) or None,  # cells are told apart by theirs
+        "tags": [*(dashboard.get("tags") or []), *(f"{key}={value}" for key, value in cell.parameters.items())],
+    }
+    config = {**cell.config, "logger": {**cell.config["logger"], "wandb": told}}
+    return replace(cell, config=config, parent=cell.parent and with_dashboard(cell.parent, study))
 
 
 def parent_overrides(overrides: Sequence[str], composed: Composed) -> list[str]:
@@ -74,32 +75,19 @@ def parent_overrides(overrides: Sequence[str], composed: Composed) -> list[str]:
     return [*kept, *(text for text in own if not text.startswith("~"))]
 
 
-def _compose_cell(request: Request, compose: Compose, study: str, command: str) -> Cell:
-    composed = compose(request.overrides)
+def _compose_cell(spec: CellSpec, compose: Compose, command: str) -> Cell:
+    composed = compose(spec.overrides)
     parent = None
     if command == "train" and OmegaConf.is_missing(composed.config.init, "checkpoint"):
-        above = compose(parent_overrides(request.overrides, composed))
+        above = compose(parent_overrides(spec.overrides, composed))
         name = f"{above.config.name} seed {above.config.seed}"
-        parent = _cell(above, name, {"starts": composed.choices["init"]}, study, "train")
-    return _cell(composed, request.name, request.parameters, study, command, parent)
+        parent = build_cell(_resolved(above.config), name, {"starts": composed.choices["init"]}, own=False)
+        composed.config.init.checkpoint = ""  # the parent's
+    return build_cell(_resolved(composed.config), spec.name, spec.parameters, parent, command)
 
 
-def _cell(
-    composed: Composed, name: str, parameters: Mapping[str, str], study: str, command: str, parent: Cell | None = None
-) -> Cell:
-    config, runs = composed.config, runs_folder(composed.config)
+def _resolved(config: DictConfig) -> dict[str, Any]:
     config.paths.output_dir = ""  # the cell's folder follows from all the rest
-    if parent:
-        config.init.checkpoint = ""
     name_folders_from_the_root(config)
     plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    dashboard = plain["logger"].get("wandb")
-    if dashboard:
-        tags = [f"{key}={value}" for key, value in parameters.items()]
-        plain["logger"]["wandb"] = {
-            **dashboard,
-            "group": dashboard.get("group") or study,
-            "name": " ".join(filter(None, (dashboard.get("name"), name))) or None,  # cells are told apart by theirs
-            "tags": [*(dashboard.get("tags") or []), *tags],
-        }
-    return build_cell(plain, runs / STORE, name, parameters, parent, command)
+    return dict(plain)

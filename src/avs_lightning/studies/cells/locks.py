@@ -1,14 +1,17 @@
-"""Which command has a cell in hand, in whatever study: from before its process starts until after its end."""
+"""Which command has a cell or a study in hand: a cell from before its process starts until after its end."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from avs_lightning.run import Run
+from avs_lightning.errors import UserError
+from avs_lightning.run import LOCK, Run
 
-LOCK = ".claim"
+CELL_LOCK = ".claim"
 """The run's own lock comes seconds later, when its process has imported all, or hours later, when Slurm starts it."""
 
 
@@ -25,7 +28,7 @@ def lock_cell(folder: Path) -> FileLock | None:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK)
+    lock = FileLock(folder / CELL_LOCK)
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -38,10 +41,32 @@ def lock_cell(folder: Path) -> FileLock | None:
 
 def is_in_hand(folder: Path) -> bool:
     """Say whether a command, this one included, has the cell in hand, or a run of it is going on."""
-    if not (folder / LOCK).exists():
+    if not (folder / CELL_LOCK).exists():
         return Run(folder).is_locked()
     taken = lock_cell(folder)
     if taken is None:
         return True
     taken.release()
     return False
+
+
+@contextmanager
+def locked_study(folder: Path) -> Iterator[None]:
+    """Hold a study for one command.
+
+    Raises:
+        UserError: another command runs it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(
+            f"another command is running the study {folder.name} (it holds {folder / LOCK}): wait for it "
+            f"(avs study status {folder.name}), or stop it"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

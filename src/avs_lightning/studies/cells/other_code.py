@@ -8,11 +8,16 @@ from pathlib import Path
 
 from avs_lightning.errors import UserError, choose, shortened
 from avs_lightning.run import Run
+from avs_lightning.sources import code_version
 from avs_lightning.studies.cells.cell import Cell
 from avs_lightning.studies.cells.locks import lock_cell
-from avs_lightning.studies.cells.plan import present_code
 
 OTHER_CODE = ("refuse", "keep", "retrain")
+
+
+def present_code() -> str:
+    """Return the hash of the code that computes results."""
+    return str(code_version()["results"])
 
 
 def settle_other_code(cells: Sequence[Cell], choice: str) -> list[Cell]:
@@ -32,7 +37,7 @@ def settle_other_code(cells: Sequence[Cell], choice: str) -> list[Cell]:
     choose(choice, OTHER_CODE, "launcher.other_code")
     foreign = {cell: code for cell in cells if (code := Run(cell.folder).code) not in (None, present_code())}
     if foreign and choice == "refuse":
-        lines = [f"{cell.name or cell.folder.name}: code {code}, in {cell.folder}" for cell, code in foreign.items()]
+        lines = [f"{cell.label}: code {code}, in {cell.folder}" for cell, code in foreign.items()]
         raise UserError(
             f"{len(foreign)} of {len(cells)} cells were trained by another version of the code than this one "
             f"({present_code()}):\n  "

@@ -1,44 +1,30 @@
-"""The cells of a study on disk: which there are, and how far each has come."""
+"""What a study's folder remembers: its cells, parents first, and what its table shows."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
-from avs_lightning.run import CONFIG
-from avs_lightning.sources import code_version
-from avs_lightning.studies.cells.cell import Cell
+from avs_lightning.run import CONFIG, Run, State
+from avs_lightning.studies.cells.cell import STORE, Cell
+from avs_lightning.studies.spec.table_layout import TableLayout
 
+PLAN = "plan.json"
 STUDIES = "studies"
-
-
-@dataclass(frozen=True)
-class PlannedCell:
-    """A line of plan.json: a cell as the study's folder remembers it; `parent` is a signature."""
-
-    name: str
-    parameters: Mapping[str, str]
-    seed: int
-    signature: str
-    folder: str
-    parent: str | None = None
-    in_table: bool = True
-    command: str = "train"
+"""The folder below that of all runs which holds those of studies and sweeps."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study's folder remembers of it, so that its table needs no configuration.
+    """A study on disk: its table needs no configuration.
 
     Attributes:
         study: name of the study's folder.
@@ -47,7 +33,8 @@ class Plan:
         synthetic: whether its clips are drawn.
         overrides: what was given on the command line.
         cells: every cell and seed, parents before their children.
-        table: `layout` as study.yaml has it, and `axes` with their values; None for a sweep.
+        table: `table:` of study.yaml; None for a sweep.
+        planned: when, ISO 8601.
     """
 
     study: str
@@ -55,59 +42,77 @@ class Plan:
     question: str
     synthetic: bool
     overrides: Sequence[str]
-    cells: Sequence[PlannedCell]
+    cells: Sequence[Cell]
     table: Mapping[str, Any] | None = None
     planned: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
+    @property
+    def own(self) -> list[Cell]:
+        """The cells of its table."""
+        return [cell for cell in self.cells if cell.own]
+
+    @property
+    def layout(self) -> TableLayout:
+        """How its table is laid out; that of a sweep has a row a cell.
+
+        Raises:
+            UserError: the plan is damaged.
+        """
+        axes = tuple(dict.fromkeys(key for cell in self.own for key in cell.parameters))
+        if self.table:
+            return TableLayout.parse(self.table, axes, f"{PLAN} of {self.study}")
+        return TableLayout(rows=axes or ("cell",), columns=())
+
+    def states(self) -> dict[str, State]:
+        """Return the state of each cell by its signature; what waits for a failed parent is blocked."""
+        states: dict[str, State] = {}
+        for cell in self.cells:
+            states[cell.signature] = Run(cell.folder).state
+            above = states.get(cell.parent.signature) if cell.parent else None
+            if above in (State.FAILED, State.BLOCKED) and states[cell.signature] != State.DONE:
+                states[cell.signature] = State.BLOCKED
+        return states
+
     def save(self, folder: Path) -> None:
         """Write plan.json into the study's folder."""
-        write_whole(folder / "plan.json", json.dumps(asdict(self), indent=1) + "\n")
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        cells = [
+            {
+                "name": cell.name,
+                "parameters": cell.parameters,
+                "seed": cell.seed,
+                "signature": cell.signature,
+                "folder": cell.folder.name,
+                "parent": cell.parent.signature if cell.parent else None,
+                "command": cell.command,
+                "own": cell.own,
+            }
+            for cell in self.cells
+        ]
+        write_whole(folder / PLAN, json.dumps({**content, "cells": cells}, indent=1) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Plan:
-        """Read plan.json.
+        """Read plan.json from a study's folder, which is two below that of all runs.
 
         Raises:
             UserError: it is missing or damaged.
         """
-        file = folder / "plan.json"
+        file = folder / PLAN
         if not file.is_file():
-            raise UserError(f"{folder} holds no study: it has no plan.json, which avs study run writes")
+            raise UserError(f"{folder} holds no study: it has no {PLAN}, which avs study run writes")
         try:
             content = json.loads(file.read_text())
-            return cls(**{**content, "cells": [PlannedCell(**cell) for cell in content["cells"]]})
+            cells: dict[str, Cell] = {}
+            for cell in content["cells"]:
+                place = {"folder": folder.parents[1] / STORE / cell["folder"], "config": {}}
+                parent = cells[cell["parent"]] if cell["parent"] else None
+                cells[cell["signature"]] = Cell(**{**cell, **place, "parent": parent})
+            return cls(**{**content, "cells": list(cells.values())})
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise UserError(
                 f"{file} is damaged ({error}); the same command that ran the study writes it anew, and no cell is lost"
             ) from error
-
-
-def plan_of(
-    cells: Sequence[Cell],
-    study: str,
-    title: str,
-    question: str,
-    synthetic: bool,
-    overrides: Sequence[str],
-    table: Mapping[str, Any] | None = None,
-    in_table: Sequence[Cell] = (),
-) -> Plan:
-    """Return the plan of `cells`; those of `in_table` are the study's own, the others their parents."""
-    shown = {cell.signature for cell in in_table or cells}
-    planned = [
-        PlannedCell(
-            name=cell.name,
-            parameters=cell.parameters,
-            seed=cell.seed,
-            signature=cell.signature,
-            folder=cell.folder.name,
-            parent=cell.parent.signature if cell.parent else None,
-            in_table=cell.signature in shown,
-            command=cell.command,
-        )
-        for cell in cells
-    ]
-    return Plan(study, title, question, synthetic, list(overrides), planned, table)
 
 
 def with_parents(cells: Sequence[Cell]) -> list[Cell]:
@@ -132,33 +137,6 @@ def with_parents(cells: Sequence[Cell]) -> list[Cell]:
     return sorted(ordered.values(), key=lambda cell: cell.parent is not None)
 
 
-def present_code() -> str:
-    """Return the hash of the code that computes results."""
-    return str(code_version()["results"])
-
-
 def write_config(cell: Cell) -> None:
     """Put a cell's configuration into its folder, from where its process reads it."""
     write_whole(cell.folder / CONFIG, yaml.safe_dump(dict(cell.config), sort_keys=False, allow_unicode=True))
-
-
-@contextmanager
-def locked_study(folder: Path) -> Iterator[None]:
-    """Hold a study for one command.
-
-    Raises:
-        UserError: another command runs it.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise UserError(
-            f"another command is running the study {folder.name} (it holds {folder / '.lock'}): wait for it "
-            f"(avs study status {folder.name}), or stop it"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()

@@ -50,11 +50,11 @@ class Lines(Watcher):
 
     def started(self, cell: Cell, state: State) -> None:
         self._started[cell.signature] = time.monotonic()
-        _say(f"{'goes on' if state == State.RESUMED else 'starts'}: {_name(cell)}")
+        _say(f"{'goes on' if state == State.RESUMED else 'starts'}: {cell.label}")
 
     def held(self, cell: Cell) -> None:
         self._started[cell.signature] = time.monotonic()
-        _say(f"waits for {_name(cell)}, which another command is running ({cell.folder})")
+        _say(f"waits for {cell.label}, which another command is running ({cell.folder})")
 
     def ended(self, cell: Cell, state: State, why: str = "") -> None:
         self.settled += 1
@@ -62,10 +62,10 @@ class Lines(Watcher):
         if begun is None and state == State.DONE:
             return  # it was done before
         took = f" in {spoken(time.monotonic() - begun)}" if begun is not None else ""
-        _say(f"{state}{took} ({self.settled}/{self.total}): {_name(cell)}{f': {why}' if why else _score(cell, state)}")
+        _say(f"{state}{took} ({self.settled}/{self.total}): {cell.label}{f': {why}' if why else _score(cell, state)}")
 
     def stopping(self, running: Sequence[Cell]) -> None:
-        _say(f"stopping {', '.join(map(_name, running))} (each leaves a checkpoint first)")
+        _say(f"stopping {', '.join(cell.label for cell in running)} (each leaves a checkpoint first)")
 
 
 class Bars(Lines):
@@ -84,7 +84,7 @@ class Bars(Lines):
         super().started(cell, state)
         if state == State.RESUMED:
             self._before += _fraction(cell)
-        self._tasks[cell.signature] = self.progress.add_task(f"  {_name(cell)}", total=100, left="starting")
+        self._tasks[cell.signature] = self.progress.add_task(f"  {cell.label}", total=100, left="starting")
 
     def ended(self, cell: Cell, state: State, why: str = "") -> None:
         super().ended(cell, state, why)
@@ -139,10 +139,6 @@ def _phase(seen: dict[str, Any] | None) -> str:
         return str(seen["phase"])
     of = f"/{seen['epochs']}" if (seen["epochs"] or -1) > 0 else ""  # trainer.max_steps alone may end it
     return f"train, epoch {seen['epoch']}{of}"
-
-
-def _name(cell: Cell) -> str:
-    return cell.name or cell.folder.name
 
 
 def _say(text: str) -> None:

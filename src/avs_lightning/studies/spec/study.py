@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from avs_lightning.errors import UserError, choose
+from avs_lightning.studies.spec.cell_spec import CellSpec
 from avs_lightning.studies.spec.table_layout import TableLayout
 
 FILE = "study.yaml"
@@ -22,15 +23,6 @@ VARIANT_KEYS = ("base", "axes", "seeds", "labels")
 RESERVED = ("data", "seed", "seeds", "state", "name", "note", "folder", "signature")
 """Words that stand for something else on the command line or among the results."""
 SUFFIXES = (".yaml", ".yml")
-
-
-@dataclass(frozen=True)
-class Point:
-    """A cell before it is composed: its axes' values, its seed, and the overrides that make its configuration."""
-
-    parameters: Mapping[str, str]
-    seed: int
-    overrides: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -69,13 +61,14 @@ class Study:
         """One for each data variant: `table_a1`, `table_a1-synthetic`."""
         return self.name if self.data == "real" else f"{self.name}-{self.data}"
 
-    def points(self, overrides: Sequence[str] = ()) -> Iterator[Point]:
+    def cells(self, overrides: Sequence[str] = ()) -> Iterator[CellSpec]:
         """Every cell, the axes in their order, the seeds innermost; `overrides` come last and so are the strongest."""
         for values in itertools.product(*self.axes.values()):
             chosen = dict(zip(self.axes, values))
             settings = [text for axis, value in chosen.items() for text in self.axes[axis][value]]
             for seed in self.seeds:
-                yield Point(chosen, seed, (*self.base, *settings, *overrides, f"seed={seed}"))
+                name = " ".join([*values, *([f"seed {seed}"] if len(self.seeds) > 1 else [])])
+                yield CellSpec(name, chosen, (*self.base, *settings, *overrides, f"seed={seed}"))
 
 
 def read_study(name: str, data: str | None = None) -> Study:

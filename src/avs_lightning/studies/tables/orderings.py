@@ -16,7 +16,7 @@ NamedScores = tuple[str, pd.Series]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Case:
     """A claim in one combination of the axes that it leaves open.
 
     Attributes:
@@ -53,53 +53,43 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Ordering:
-    """A claim with all its comparisons."""
+    """A claim with all its cases."""
 
     claim: Claim
-    comparisons: tuple[Comparison, ...]
-    unit: Score
+    cases: tuple[Case, ...]
 
     def count(self, outcome: str) -> int:
-        """Return in how many comparisons it held, did not hold, or cannot be told."""
-        return sum(comparison.outcome == outcome for comparison in self.comparisons)
+        """Return in how many cases it held, did not hold, or cannot be told."""
+        return sum(case.outcome == outcome for case in self.cases)
 
     @property
     def counts(self) -> str:
         """Such as "held in 3 of 4", or "held in 2 of 4 (1 cannot be told)"."""
-        if not self.comparisons:
+        if not self.cases:
             return "cannot be told (the study has none of these cells)"
         unknown = f" ({self.count(UNKNOWN)} cannot be told)" if self.count(UNKNOWN) else ""
-        return f"held in {self.count(HELD)} of {len(self.comparisons)}{unknown}"
-
-    @property
-    def summary(self) -> str:
-        """Such as "held in 3 of 4; MS3 ResNet-50: did not hold, 41.20 against 43.02 (stages 3 4)"."""
-        told = [comparison.text(self.unit) for comparison in self.comparisons if comparison.outcome != HELD]
-        return "; ".join([self.counts, *told])
+        return f"held in {self.count(HELD)} of {len(self.cases)}{unknown}"
 
 
-def judge_claims(results: pd.DataFrame, layout: TableLayout) -> list[Ordering]:
+def judge_claims(measured: pd.DataFrame, layout: TableLayout) -> list[Ordering]:
     """Judge every claim of a layout.
 
     Means of the layout's leading score are compared; where seeds are missing, means of the seeds that are there. One
     missing cell leaves a claim open, unless another cell refutes it.
 
     Args:
-        results: a row a cell and seed, as for `TableLayout.measured`.
+        measured: a row a cell and seed, as `TableLayout.measured` returns them.
         layout: with the claims.
     """
-    scores = layout.measured(results)
     cells = {
         tuple(str(value) for value in key): group.set_index("seed")[layout.scores[0]].dropna()
-        for key, group in scores.groupby(list(layout.axes), sort=False)
+        for key, group in measured.groupby(list(layout.axes), sort=False)
     }
-    values = {axis: list(dict.fromkeys(scores[axis])) for axis in layout.axes}
-    return [Ordering(claim, tuple(_compare(claim, cells, values, layout)), layout.leading) for claim in layout.claims]
+    values = {axis: list(dict.fromkeys(measured[axis])) for axis in layout.axes}
+    return [Ordering(claim, tuple(_compare(claim, cells, values, layout))) for claim in layout.claims]
 
 
-def _compare(
-    claim: Claim, cells: Cells, values: Mapping[str, Sequence[str]], layout: TableLayout
-) -> Iterator[Comparison]:
+def _compare(claim: Claim, cells: Cells, values: Mapping[str, Sequence[str]], layout: TableLayout) -> Iterator[Case]:
     open_axes = [axis for axis in layout.axes if axis not in claim.first]
     for combination in itertools.product(*(values[axis] for axis in open_axes)):
         others = dict(zip(open_axes, combination))
@@ -111,10 +101,10 @@ def _compare(
         if first in cells and planned:
             where = " ".join(layout.label(axis, value) for axis, value in others.items() if len(values[axis]) > 1)
             named = [(_shown(layout, side), cells[key]) for key, side in planned.items()]
-            yield _comparison(where, (_shown(layout, claim.first), cells[first]), named, layout.leading)
+            yield _case(where, (_shown(layout, claim.first), cells[first]), named, layout.leading)
 
 
-def _comparison(where: str, first: NamedScores, rivals: Sequence[NamedScores], unit: Score) -> Comparison:
+def _case(where: str, first: NamedScores, rivals: Sequence[NamedScores], unit: Score) -> Case:
     sign = 1 if unit.higher_is_better else -1
     missing = tuple(name for name, scores in (first, *rivals) if scores.empty)
     present = [(float(scores.mean()), name) for name, scores in rivals if not scores.empty]
@@ -124,7 +114,7 @@ def _comparison(where: str, first: NamedScores, rivals: Sequence[NamedScores], u
     outcome = NOT_HELD if beaten else UNKNOWN if missing else HELD
     seeds = pd.concat([first[1], *(scores for _, scores in rivals)], axis=1, join="inner") * sign
     held = (seeds.iloc[:, 0] > seeds.iloc[:, 1:].max(axis=1)).sum()
-    return Comparison(where, outcome, mean, second, rival, missing, int(held), len(seeds))
+    return Case(where, outcome, mean, second, rival, missing, int(held), len(seeds))
 
 
 def _rival_sides(claim: Claim, values: Mapping[str, Sequence[str]]) -> list[Mapping[str, str]]:

@@ -3,70 +3,30 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 from rich.console import Group
 
-from avs_lightning.studies.spec.published import published_score
+from avs_lightning.metrics.names import PROTOCOLS, protocol_label
 from avs_lightning.studies.spec.table_layout import TableLayout
 from avs_lightning.studies.tables import grid as grids
-from avs_lightning.studies.tables.grid import Entry, Grid, Row
+from avs_lightning.studies.tables.cell_scores import TableCell, table_cells
+from avs_lightning.studies.tables.grid import Entry, Grid, Note, Row
 from avs_lightning.studies.tables.latex import to_latex
 from avs_lightning.studies.tables.orderings import Ordering, judge_claims
-from avs_lightning.studies.tables.table_notes import notes, warnings
+from avs_lightning.studies.tables.provenance import Provenance
 
-# Of a cell without a score, what its seeds are, the most telling first; "done" is done without this score.
-STATES = {
-    "failed": "failed",
-    "blocked": "blocked",
-    "running": "running",
-    "resumed": "cut off",
-    "new": "not run",
-    "done": "no score",
+FACTS = {
+    "data": "data set",
+    "fingerprint": "fingerprint of the data",
+    "code": "code version",
+    "seeds": "seeds",
+    "date": "date",
+    "machine": "machine",
 }
-
-
-@dataclass(frozen=True)
-class CellScore:
-    """One score of a cell, in its shown unit.
-
-    Attributes:
-        mean: over the seeds; None where there is none.
-        std: the sample standard deviation (n - 1); None below two.
-        paper: the published number; None where there is none, and always for synthetic clips.
-    """
-
-    mean: float | None
-    std: float | None
-    paper: float | None
-
-    @property
-    def difference(self) -> float | None:
-        """Ours less the paper's."""
-        return None if self.mean is None or self.paper is None else self.mean - self.paper
-
-
-@dataclass(frozen=True)
-class TableCell:
-    """A cell of the table.
-
-    Attributes:
-        values: per axis.
-        planned: how many seeds it has.
-        n: how many of them have the leading score.
-        scores: by name, in the layout's order.
-        state: "done", "2 of 3 seeds", or why there is no score.
-        encoders: that were trained, as their runs name them.
-    """
-
-    values: Mapping[str, str]
-    planned: int
-    n: int
-    scores: Mapping[str, CellScore]
-    state: str
-    encoders: tuple[str, ...] = ()
+"""What people call the facts below a table, in their order."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +37,7 @@ class StudyTable:
     layout: TableLayout
     cells: tuple[TableCell, ...]
     orderings: tuple[Ordering, ...]
+    provenance: Provenance
     facts: Mapping[str, str]
     source: str | None
     synthetic: bool
@@ -84,7 +45,15 @@ class StudyTable:
     @property
     def warnings(self) -> list[str]:
         """What speaks against comparing these numbers with each other or with the paper's."""
-        return list(warnings(self))
+        found, layout = list(self.provenance.warnings()), self.layout
+        if self.source is None:
+            return found
+        if layout.protocol != "reference":
+            theirs = protocol_label("reference")
+            found.append(f"the paper's numbers follow the protocol {theirs}, ours {layout.protocol}.")
+        if not self.compared:
+            found.append(f"no cell of this study has a published {layout.title.replace(' and ', ' or ')}.")
+        return found
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -120,7 +89,8 @@ class StudyTable:
         `miou_paper` and `miou_difference` (an mIoU in percent, an F-score as a fraction), and its state.
         """
         layout, compared = self.layout, self.compared
-        rows = []
+        rows, known = [], self.provenance.facts()
+        facts = {key: known.get(key, "") for key in ("data", "fingerprint", "code")}
         for cell in self.cells:
             row: dict[str, object] = {"n": cell.n, "planned": cell.planned}
             for name, score in cell.scores.items():
@@ -130,7 +100,6 @@ class StudyTable:
             said = {"state": cell.state, "protocol": layout.protocol if layout.has_protocol else ""}
             said["clips"] = "synthetic" if self.synthetic else "real"
             said["encoder"] = "; ".join(cell.encoders)
-            facts = {key: self.facts.get(key, "") for key in ("data", "fingerprint", "code")}
             rows.append({**row, **said, **facts, **cell.values})
         table = pd.DataFrame(rows)
         order = [*layout.axes, *(column for column in table.columns if column not in layout.axes)]
@@ -143,7 +112,8 @@ def build_table(
     published: pd.DataFrame | None,
     *,
     synthetic: bool,
-    facts: Mapping[str, str],
+    provenance: Provenance | None = None,
+    facts: Mapping[str, str] | None = None,
     title: str = "",
 ) -> StudyTable:
     """Set a study's results into its table.
@@ -155,8 +125,8 @@ def build_table(
         published: the table to compare with, as `published_table` returns it, or None.
         synthetic: of drawn clips; then no published number comes near the table, nor where a result is not known to be
             of real ones ("synthetic" in `results`).
-        facts: shown below. Known: "data", "fingerprint" and "code", several separated by ";" (a fingerprint may follow
-            its data set's name; a code version counts up to its first comma), "seeds", "date", "machine".
+        provenance: of the results.
+        facts: more that is shown below; "seeds" has a place among those of the provenance.
         title: above the table.
 
     Raises:
@@ -167,35 +137,10 @@ def build_table(
         synthetic = synthetic or not all(value is False for value in known.tolist())
     beside = None if synthetic else published
     measured = layout.measured(results)
-    cells = tuple(
-        _cell(dict(zip(layout.axes, map(str, key))), group, layout, beside)
-        for key, group in measured.groupby(list(layout.axes), sort=False)
-    )
+    cells = table_cells(measured, layout, beside)
     source = None if beside is None else "; ".join(beside["source"].unique())
-    return StudyTable(title, layout, cells, tuple(judge_claims(results, layout)), dict(facts), source, synthetic)
-
-
-def _cell(
-    values: dict[str, str], seeds: pd.DataFrame, layout: TableLayout, published: pd.DataFrame | None
-) -> TableCell:
-    n, planned = int(seeds[layout.scores[0]].count()), len(seeds)
-    if n:
-        state = "done" if n == planned else f"{n} of {planned} seeds"
-    else:
-        present = set(seeds["state"].astype(str))
-        state = next((shown for name, shown in STATES.items() if name in present), ", ".join(sorted(present)))
-    spelled = layout.spellings(values)
-    scores = {
-        name: _score(seeds[name].dropna(), None if published is None else published_score(published, name, spelled))
-        for name in layout.scores
-    }
-    encoders = tuple(dict.fromkeys(name for name in seeds["encoder"] if name))
-    return TableCell(values, planned, n, scores, state, encoders)
-
-
-def _score(values: pd.Series, paper: float | None) -> CellScore:
-    n = len(values)
-    return CellScore(float(values.mean()) if n else None, float(values.std(ddof=1)) if n > 1 else None, paper)
+    orderings = tuple(judge_claims(measured, layout))
+    return StudyTable(title, layout, cells, orderings, provenance or Provenance(), facts or {}, source, synthetic)
 
 
 def _grid(table: StudyTable) -> Grid:
@@ -228,7 +173,7 @@ def _grid(table: StudyTable) -> Grid:
         if layout.columns
         else tuple((unit.title,) for unit in layout.units.values()),
         rows=tuple(row(path) for path in rows),
-        notes=tuple(notes(table)),
+        notes=tuple(_notes(table)),
     )
 
 
@@ -263,3 +208,29 @@ def _beside(cell: TableCell | None, name: str, kind: str, layout: TableLayout) -
     if value is None:
         return Entry(kind, "–")
     return Entry(kind, unit.text(value) if kind == "paper" else unit.signed(value), value)
+
+
+def _notes(table: StudyTable) -> Iterator[Note]:
+    """What stands under a table: how to read it, what was claimed, where its numbers come from."""
+    yield from (Note("warning", text) for text in table.warnings)
+    layout, planned = table.layout, {cell.planned for cell in table.cells}
+    protocol = f"; protocol {protocol_label(layout.protocol)} ({PROTOCOLS[layout.protocol]})"
+    seeds = "each cell one seed" if planned == {1} else "mean ± sample standard deviation over the seeds of a cell"
+    if len(planned) == 1 and planned != {1}:
+        seeds = f"mean ± sample standard deviation over {min(planned)} seeds"
+    yield Note("note", f"{layout.title}{protocol if layout.has_protocol else ''}; {seeds}.")
+    missing = [cell.state for cell in table.cells if not cell.n]
+    if missing:
+        counts = ", ".join(f"{missing.count(state)} {state}" for state in dict.fromkeys(missing))
+        yield Note("note", f"{len(missing)} of {len(table.cells)} cells are missing: {counts}.")
+    if table.compared:
+        yield Note("note", f"paper: {table.source}; difference: ours less the paper's.")
+    if table.synthetic:
+        yield Note("note", "Synthetic clips: these numbers do not compare with published ones.")
+    for ordering in table.orderings:
+        whose = "The paper claims" if layout.published else "Asked"
+        yield Note("claim", f"{whose}: {ordering.claim.text}. Here it {ordering.counts}.")
+        yield from (Note("case", case.text(layout.leading)) for case in ordering.cases)
+    facts = {**table.provenance.facts(), **table.facts}
+    for key in [*(key for key in FACTS if key in facts), *(key for key in facts if key not in FACTS)]:
+        yield Note("fact", f"{FACTS.get(key, key)}: {facts[key]}")
