@@ -55,6 +55,12 @@ def official_ms3() -> Callable[..., Path]:
     return write_ms3
 
 
+@pytest.fixture
+def own_folder() -> Callable[..., Path]:
+    """`own_folder(root, train=4, val=2, test=2, lengths=(3, 2), classes=2)` writes a folder each and `clips.csv`."""
+    return write_folder
+
+
 def _work(rank: int, folder: Path, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
@@ -266,6 +272,34 @@ def write_ms3(root: Path, train: int = 2, val: int = 1, test: int = 1, size: int
                 write_mask(data / "gt_masks" / split / name / f"{name}_{second + 1}.png", size, second, palette=True)
             write_sound(data, Path(split, name), audio, seed=len(rows))
     write_csv(base / "ms3_meta_data.csv", ("video_id", "split"), rows)
+    return root
+
+
+def write_folder(
+    root: Path, train: int = 4, val: int = 2, test: int = 2, lengths: tuple[int, ...] = (3, 2), classes: int = 2
+) -> Path:
+    """Clips of one's own: of several lengths, not square, some frames without a mask; sounds of another rate."""
+    rows = []
+    for split, count in (("train", train), ("val", val), ("test", test)):
+        for index in range(count):
+            name, folder = f"{split} {index}", root / f"{split} {index}"
+            frames = lengths[index % len(lengths)]
+            rows.append((name, split, ("dog", "door bell")[index % 2]))
+            draw = np.random.default_rng(len(rows))
+            for second in range(frames):
+                picture = Image.fromarray(draw.integers(0, 256, (30, 40, 3), dtype=np.uint8))
+                (folder / "frames").mkdir(parents=True, exist_ok=True)
+                picture.save(folder / "frames" / f"frame_{9 + second}.jpg")  # 9, 10, 11: sorted as people count
+                if second != 1:
+                    labels = np.zeros((30, 40), dtype=np.uint8)
+                    labels[: 5 * (second + 1), 4:24] = 1 + (index + second) % (classes - 1)
+                    (folder / "masks").mkdir(exist_ok=True)
+                    Image.fromarray(labels).save(folder / "masks" / f"frame_{9 + second}.png")
+            samples = draw.uniform(-0.5, 0.5, (frames * 22_050, 2))
+            soundfile.write(folder / ("audio.wav" if index % 2 else "sound.flac"), samples, 22_050, subtype="PCM_16")
+    write_csv(root / "clips.csv", ("clip", "split", "category"), rows)
+    if classes > 2:
+        (root / "classes.txt").write_text("\n".join(["background", "dog", "door bell", "violin"][:classes]) + "\n")
     return root
 
 

@@ -120,7 +120,7 @@ def test_a_mask_of_any_depth_and_mode_sounds_where_it_is_not_zero(
         values[..., -1] = top
     black = np.zeros((top + 1, 3)) if colour == PALETTE else None  # the index counts, not the colour
     (tmp_path / "m.png").write_bytes(png(values, colour, depth, black))
-    assert torch.equal(read_mask(tmp_path / "m.png", SIZE), torch.from_numpy(square()[..., 0] > 0))
+    assert torch.equal(read_mask(tmp_path / "m.png", SIZE).bool(), torch.from_numpy(square()[..., 0] > 0))
 
 
 def drawn(alpha: np.ndarray, white: np.ndarray, top: int = 255) -> np.ndarray:
@@ -131,7 +131,7 @@ def drawn(alpha: np.ndarray, white: np.ndarray, top: int = 255) -> np.ndarray:
 def test_transparent_pixels_of_a_mask_do_not_sound(tmp_path: Path, colour: int, depth: int) -> None:
     values = drawn(square(), np.ones_like(square()), 2**depth - 1)[..., -channels(colour) :]
     (tmp_path / "m.png").write_bytes(png(values, colour, depth))
-    assert torch.equal(read_mask(tmp_path / "m.png", SIZE), torch.from_numpy(square()[..., 0] > 0))
+    assert torch.equal(read_mask(tmp_path / "m.png", SIZE).bool(), torch.from_numpy(square()[..., 0] > 0))
 
 
 def test_a_mask_that_was_drawn_in_the_alpha_channel_sounds_where_it_was_drawn(shared: Path) -> None:

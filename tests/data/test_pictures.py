@@ -90,8 +90,57 @@ def test_damaged_pictures_are_named(tmp_path: Path, read, damage: str) -> None:
     assert str(path) in str(error.value)
 
 
-@pytest.mark.parametrize("read", [frame, lambda path: read_mask(path, SIZE)], ids=["frame", "mask"])
-def test_another_size_names_both_sizes_and_the_option(tmp_path: Path, read) -> None:
+@pytest.mark.parametrize(
+    "read, cure",
+    [(frame, r"set data\.image_size"), (lambda path: read_mask(path, SIZE), "as large as its frame")],
+    ids=["frame", "mask"],
+)
+def test_another_size_names_both_sizes_and_the_cure(tmp_path: Path, read, cure: str) -> None:
     Image.fromarray(pixels(24, 20, 3)).save(tmp_path / "a.png")
-    with pytest.raises(UserError, match=r"a\.png is 20x24 pixels, expected 16x16: set data\.image_size"):
+    with pytest.raises(UserError, match=rf"a\.png is 20x24 pixels, expected 16x16: .*{cure}"):
         read(tmp_path / "a.png")
+
+
+def test_a_frame_is_resized_as_a_whole_and_tells_what_it_was(tmp_path: Path) -> None:
+    halves = np.zeros((30, 40, 3), np.uint8)
+    halves[:, 20:] = 255
+    Image.fromarray(halves).save(tmp_path / "a.png")
+    out = torch.empty(3, SIZE, SIZE)
+    assert read_frame(tmp_path / "a.png", SIZE, out, resize=True) == (40, 30)
+    assert torch.equal(denormalise(out)[:, :, [0, -1]].round(), torch.tensor([0.0, 1.0]).expand(3, SIZE, 2))
+    assert denormalise(out).mean() == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_mask_is_resized_to_values_that_it_has(tmp_path: Path) -> None:
+    values = np.repeat(np.array([0, 3, 1, 2], np.uint8), 10)[None].repeat(30, 0)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    labels = read_mask(tmp_path / "a.png", SIZE, classes=4, frame=(40, 30))
+    assert labels.dtype == torch.uint8
+    assert torch.equal(
+        labels, torch.tensor([0, 3, 1, 2], dtype=torch.uint8).repeat_interleave(SIZE // 4).expand(SIZE, SIZE)
+    )
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "LA"])
+def test_of_several_classes_a_mask_holds_their_indices(tmp_path: Path, mode: str) -> None:
+    picture = Image.fromarray(np.arange(4, dtype=np.uint8).repeat(SIZE * SIZE // 4).reshape(SIZE, SIZE))
+    if mode == "P":
+        picture = Image.fromarray(np.asarray(picture), mode="P")
+        picture.putpalette([0, 0, 0, 0, 0, 0, 9, 9, 9, 5, 5, 5])  # colours say nothing
+    if mode == "LA":
+        alpha = Image.new("L", picture.size, 255)
+        alpha.paste(0, (0, 8, SIZE, SIZE))  # 2 and 3 are not seen
+        picture.putalpha(alpha)
+    picture.save(tmp_path / "a.png")
+    found = read_mask(tmp_path / "a.png", SIZE, classes=4)
+    assert found.unique().tolist() == ([0, 1] if mode == "LA" else [0, 1, 2, 3])
+    assert read_mask(tmp_path / "a.png", SIZE).unique().tolist() == [0, 1]
+
+
+def test_a_value_without_a_class_and_colours_instead_of_values_are_refused(tmp_path: Path) -> None:
+    Image.new("L", (SIZE, SIZE), 255).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a\.png has the value 255, and there are 4 classes, 0 to 3"):
+        read_mask(tmp_path / "a.png", SIZE, classes=4)
+    Image.new("RGB", (SIZE, SIZE), (0, 1, 0)).save(tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a\.png holds colours"):
+        read_mask(tmp_path / "a.png", SIZE, classes=4)

@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
 
 def make(options: argparse.Namespace) -> int:
     """`avs data make`."""
-    from avs_lightning.data.layout import absolute_root
+    from avs_lightning.data.layouts import absolute_root
     from avs_lightning.data.synthetic.writer import write_dataset
     from avs_lightning.reporting.console import console
 

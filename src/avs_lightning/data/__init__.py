@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from avs_lightning.data.clip import Clip, ClipBatch, collate_clips, example_batch
     from avs_lightning.data.datamodule import ClipDataModule
     from avs_lightning.data.datasets import ClipDataset
+    from avs_lightning.data.folder import FolderDataModule, FolderDataset
     from avs_lightning.data.pickles import load_log_mel_pickle
     from avs_lightning.data.sound import Sound
     from avs_lightning.data.spectrogram import log_mel
@@ -19,6 +20,8 @@ __all__ = [
     "ClipBatch",
     "ClipDataModule",
     "ClipDataset",
+    "FolderDataModule",
+    "FolderDataset",
     "MS3DataModule",
     "MultiSourceDataset",
     "S4DataModule",
@@ -40,6 +43,7 @@ __getattr__ = lazy_names(
         "log_mel": "avs_lightning.data.spectrogram",
         **dict.fromkeys(("Clip", "ClipBatch", "collate_clips", "example_batch"), "avs_lightning.data.clip"),
         **dict.fromkeys(("S4DataModule", "SingleSourceDataset"), "avs_lightning.data.avsbench_s4"),
+        **dict.fromkeys(("FolderDataModule", "FolderDataset"), "avs_lightning.data.folder"),
         **dict.fromkeys(("MS3DataModule", "MultiSourceDataset"), "avs_lightning.data.avsbench_ms3"),
     },
 )

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from avs_lightning.data.datamodule import ClipDataModule
-from avs_lightning.data.datasets import Audio, AVSBenchDataset
+from avs_lightning.data.datasets import Audio, LayoutDataset
+from avs_lightning.data.layouts.avsbench import AVSBenchLayout
+from avs_lightning.data.layouts.base import BINARY
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.errors import UserError
 
@@ -23,11 +25,11 @@ class AVSBenchDataModule(ClipDataModule):
         options: arguments of `ClipDataModule`.
 
     Raises:
-        UserError: another name; see `AVSBenchDataset`, `write_dataset` and `ClipDataModule`.
+        UserError: another name; see `LayoutDataset`, `write_dataset` and `ClipDataModule`.
     """
 
-    classes = ("background", "sounding")
-    dataset_type: ClassVar[type[AVSBenchDataset]]
+    classes, frames = BINARY, AVSBenchLayout.frames
+    dataset_type: ClassVar[type[LayoutDataset]]
 
     def __init__(
         self,
@@ -37,7 +39,7 @@ class AVSBenchDataModule(ClipDataModule):
         synthetic: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        setting = self.dataset_type.layout_type.setting
+        setting = self.dataset_type.layout_type.name
         if name not in (None, setting):
             raise UserError(f"data.name={name}: this data module reads {setting}; another data set is data={name}")
         super().__init__(setting, root, **options)
@@ -45,10 +47,6 @@ class AVSBenchDataModule(ClipDataModule):
         self._drawn = synthetic
         if synthetic is None:  # that a configuration has it says that the set is drawn
             del self.hparams["synthetic"]
-
-    @property
-    def frames(self) -> int:
-        return self.dataset_type.layout_type.frames
 
     @property
     def synthetic(self) -> bool:
@@ -59,7 +57,7 @@ class AVSBenchDataModule(ClipDataModule):
         except UserError:
             return False
 
-    def build_dataset(self, split: str) -> AVSBenchDataset:
+    def build_dataset(self, split: str) -> LayoutDataset:
         return self.dataset_type(self.hparams["root"], split, **self.dataset_options())
 
     def dataset_options(self) -> dict[str, Any]:

@@ -5,19 +5,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from avs_lightning.data.avsbench import AVSBenchDataModule
-from avs_lightning.data.datasets import Audio, AVSBenchDataset
-from avs_lightning.data.layout import ClipRow, MultiSourceLayout
+from avs_lightning.data.datasets import Audio, LayoutDataset
+from avs_lightning.data.layouts import ClipRow, MultiSourceLayout
 from avs_lightning.data.splits import split_by_source
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import choose
 
 Partition = Literal["official", "by_source"]
 PARTITIONS = ("official", "by_source")
 
 
-class MultiSourceDataset(AVSBenchDataset):
+class MultiSourceDataset(LayoutDataset):
     """MS3, multiple sources: `Multi-sources/`; every frame is labelled, clips have no category.
 
-    What is not named here is as for `AVSBenchDataset`.
+    What is not named here is as for `LayoutDataset`.
 
     Args:
         partition: "official", in which 38 of 64 test clips share their source video with a training clip, or
@@ -37,7 +37,7 @@ class MultiSourceDataset(AVSBenchDataset):
         partition: Partition = "official",
         partition_seed: int = 0,
     ) -> None:
-        check_partition(partition)
+        choose(partition, PARTITIONS, "data.partition")
         self.partition = partition
         self.partition_seed = partition_seed
         super().__init__(root, split, image_size, audio, limit)
@@ -57,17 +57,8 @@ class MS3DataModule(AVSBenchDataModule):
     def __init__(
         self, root: str | Path, partition: Partition = "official", partition_seed: int = 0, **options: Any
     ) -> None:
-        check_partition(partition)
+        choose(partition, PARTITIONS, "data.partition")
         super().__init__(root, **options)
 
     def dataset_options(self) -> dict[str, Any]:
         return super().dataset_options() | {name: self.hparams[name] for name in ("partition", "partition_seed")}
-
-
-def check_partition(partition: str) -> None:
-    """Raise `UserError` unless `partition` is one of `PARTITIONS`."""
-    if partition not in PARTITIONS:
-        raise UserError(
-            f"unknown data.partition {partition!r}{near_matches(str(partition), PARTITIONS)} "
-            f"(allowed: {', '.join(PARTITIONS)})"
-        )

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from avs_lightning.data.layout import LAYOUTS, ClipRow, Layout
+from avs_lightning.data.layouts import LAYOUTS, ClipRow, Layout
 from avs_lightning.data.problems import Problem
 from avs_lightning.errors import UserError, choose
 from avs_lightning.machine import available_cores
@@ -25,9 +25,10 @@ def check_dataset(
     Files are read by the functions that training reads them by, so that what training refuses is found.
 
     Args:
-        root: the folder that holds `Single-source/` or `Multi-sources/` or both, or one of these itself.
-        setting: "s4", "ms3", or None for those that are there.
-        image_size: the height and width that frames and masks should have.
+        root: the folder that holds `Single-source/` or `Multi-sources/` or both, one of these itself, or the folder of
+            `clips.csv`.
+        setting: "s4", "ms3", "folder", or None for those that are there.
+        image_size: the height and width that frames and masks should have, where the layout has one size for all.
         workers: threads; 0 for one a core.
         progress: show a progress bar on stderr.
 
@@ -45,7 +46,7 @@ def check_dataset(
     ):
         for layout in _layouts(root, setting):
             clips = layout.rows()
-            task = bar.add_task("", total=len(clips), setting=layout.setting)
+            task = bar.add_task("", total=len(clips), setting=layout.name)
             from avs_lightning.data.clip_files import clip_problems  # torch, once there is something to look at
 
             found: list[Problem] = []
@@ -57,14 +58,16 @@ def check_dataset(
 
 
 def _layouts(root: str | Path, setting: str | None) -> list[Layout]:
+    root = Path(root).expanduser()
     if setting is not None:
-        return [LAYOUTS[choose(setting, LAYOUTS, "setting")](root)]
-    if found := [layout(root) for layout in LAYOUTS.values() if layout.is_in(root)]:
+        choose(setting, [layout.name for layout in LAYOUTS], "setting")
+        return [layout(root) for layout in LAYOUTS if layout.name == setting]
+    if found := [layout(root) for layout in LAYOUTS if layout.is_in(root)]:
         return found
-    folders = ", ".join(f"{layout.folder}/{layout.csv_name}" for layout in LAYOUTS.values())
+    files = ", ".join(str(layout.csv_files(root)[-1].relative_to(root)) for layout in LAYOUTS)
     raise UserError(
-        f"no data set in {root}: looked for {folders}; name the folder that holds them, or write a synthetic set with "
-        "`avs data make`"
+        f"no data set in {root}: looked for {files}; name the folder that holds one of them, or write a synthetic set "
+        "with `avs data make`"
     )
 
 
@@ -79,6 +82,6 @@ def _whole_set(layout: Layout, clips: Sequence[ClipRow], problems: Sequence[Prob
 
 
 def _unlisted(layout: Layout, clips: Sequence[ClipRow]) -> Iterator[Problem]:
-    listed = {layout.frame(clip, 0).parent for clip in clips}
-    for folder in sorted(set(layout.frame_folders()) - listed):
+    listed = {layout.clip_folder(clip) for clip in clips}
+    for folder in sorted(set(layout.clip_folders()) - listed):
         yield Problem("clip not in the CSV", folder.name, folder, f"{layout.csv_name} does not name it", note=True)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from avs_lightning.data.clip import Clip, ClipBatch, collate_clips
 from avs_lightning.data.datasets import ClipDataset
-from avs_lightning.data.layout import absolute_root
+from avs_lightning.data.layouts import absolute_root
 from avs_lightning.data.loader_processes import shared_batch
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.errors import UserError
@@ -34,7 +34,7 @@ class ClipDataModule(pl.LightningDataModule, ABC):
     Args:
         name: of the data set, as tables and records have it.
         root: the folder of the data set; kept as an absolute path, so that a checkpoint finds it from any folder.
-        image_size: height and width of the frames on disk, in pixels.
+        image_size: height and width of frames and masks, in pixels.
         batch_size: training clips a batch and process.
         eval_batch_size: val and test clips a batch and process; scores do not depend on it.
         workers: loader processes for each split; 0 loads in the main process.

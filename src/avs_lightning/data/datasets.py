@@ -1,4 +1,4 @@
-"""AVSBench on disk to `Clip`s, whichever its setting."""
+"""Clips on disk to `Clip`s, whichever their layout."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from avs_lightning.data.audio import read_wav
 from avs_lightning.data.clip import Clip
-from avs_lightning.data.layout import ClipRow, Layout
+from avs_lightning.data.layouts import ClipRow, Layout
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.data.pickles import load_log_mel_pickle
 from avs_lightning.data.pictures import read_frame, read_mask
@@ -50,17 +50,19 @@ class ClipDataset(Dataset[Clip]):
         """Every file that is read of a clip, whether or not it exists: frames, masks and sound."""
 
 
-class AVSBenchDataset(ClipDataset):
-    """One split of an AVSBench setting; a subclass names its layout.
+class LayoutDataset(ClipDataset):
+    """One split of a data set in one of the layouts; a subclass names it.
 
     Args:
-        root: the folder that holds the setting's folder, or that folder itself.
+        root: as for the layout.
         split: "train", "val" or "test".
-        image_size: height and width of the frames and masks on disk, in pixels.
+        image_size: height and width of frames and masks, in pixels; they have it on disk where the layout is exact.
         audio: "wav", "log_mel" (the official pickles), or "auto": the wav where there is one, else the pickle.
         limit: take the first `limit` clips only.
 
     Attributes:
+        layout: of the files.
+        classes: the names of the classes, the background first.
         clips: what the metadata says of each.
         available: how many there are without `limit`.
 
@@ -82,31 +84,31 @@ class AVSBenchDataset(ClipDataset):
         choose(split, SPLITS, "split")
         choose(audio, AUDIO, "data.audio")
         self.layout = self.layout_type(root)
+        self.classes = self.layout.classes
         self.image_size = image_size
         self.audio = audio
         selected = self._select(self.layout.rows(), split)
         self.clips, self.available = selected[:limit], len(selected)
         if not self.clips:
-            raise UserError(f"{self.layout.csv} lists no clip of the split {split!r}")
+            raise UserError(f"{self.layout.csv} lists no clip of the split {split!r}: mark some in its column split")
 
     def _select(self, clips: Sequence[ClipRow], split: str) -> list[ClipRow]:
         return [clip for clip in clips if clip.split == split]
 
     def __getitem__(self, index: int) -> Clip:
-        clip = self.clips[index]
-        seconds, size = self.layout.frames, self.image_size
-        images = torch.empty(seconds, 3, size, size)
-        labels = torch.zeros(seconds, size, size, dtype=torch.uint8)
-        labelled = self.layout.labelled(clip)
-        for second in range(seconds):
-            read_frame(self.layout.frame(clip, second), size, out=images[second])
-            if labelled[second]:
-                labels[second] = read_mask(self.layout.mask(clip, second), size)
+        clip, size, classes, resize = self.clips[index], self.image_size, len(self.classes), not self.layout.exact
+        frames, masks = self.layout.frame_files(clip), self.layout.mask_files(clip)
+        images = torch.empty(len(frames), 3, size, size)
+        labels = torch.zeros(len(frames), size, size, dtype=torch.uint8)
+        for second, (frame, mask) in enumerate(zip(frames, masks)):
+            shape = read_frame(frame, size, images[second], resize)
+            if mask is not None:
+                labels[second] = read_mask(mask, size, classes, shape)
         return Clip(
             images=images,
-            sound=self._sound(clip),
+            sound=self._sound(clip, seconds=len(frames)),
             labels=labels,
-            labelled=torch.tensor(labelled),
+            labelled=torch.tensor([mask is not None for mask in masks]),
             id=clip.id,
             category=clip.category,
             index=index,
@@ -114,20 +116,19 @@ class AVSBenchDataset(ClipDataset):
 
     def files(self, clip: ClipRow) -> Iterator[Path]:
         """Frames, the masks of those that are labelled, and the sound that is read by the setting `audio`."""
-        for second, labelled in enumerate(self.layout.labelled(clip)):
-            yield self.layout.frame(clip, second)
-            if labelled:
-                yield self.layout.mask(clip, second)
+        for pair in zip(self.layout.frame_files(clip), self.layout.mask_files(clip)):
+            yield from filter(None, pair)
         yield self.sound_file(clip)
 
     def sound_file(self, clip: ClipRow) -> Path:
         """The file that a clip's sound is read from, by the setting `audio`; it need not exist."""
         wav, pickle = self.layout.wav(clip), self.layout.log_mel(clip)
-        first = self.audio == "wav" or (self.audio == "auto" and (wav.is_file() or not pickle.is_file()))
-        return wav if first else pickle
+        if pickle is None or self.audio == "wav":
+            return wav
+        return wav if self.audio == "auto" and (wav.is_file() or not pickle.is_file()) else pickle
 
-    def _sound(self, clip: ClipRow) -> Sound:
-        file, seconds = self.sound_file(clip), self.layout.frames
+    def _sound(self, clip: ClipRow, seconds: int) -> Sound:
+        file = self.sound_file(clip)
         if file == self.layout.log_mel(clip):
             return Sound.from_log_mel(read_patches(file, seconds))
         if not file.is_file():

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avs_lightning.data.layouts.base import BINARY
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.errors import UserError
 
@@ -29,14 +30,16 @@ def data_identity(datamodule: ClipDataModule) -> dict[str, Any]:
 def dataset_fingerprint(datamodule: ClipDataModule) -> str:
     """Return 12 hex digits that are equal for equal data, in any folder.
 
-    They come from the setting, the frame size, each split's clips as they are used (`data.partition`, `data.limit`),
-    their categories, and the content of every frame, labelled mask and sound file that is read (`data.audio`), whole. A
-    split that is not there counts as empty, and so does a file.
+    They come from the data set's name, the frame size, the classes where they have names, each split's clips as they
+    are used (`data.partition`, `data.limit`), their categories, and the content of every frame, labelled mask and sound
+    file that is read (`data.audio`), whole. A split that is not there counts as empty, and so does a file.
 
     Files are read once: what they came to is kept in the user's cache by their paths, sizes and times of change. So
     only a file that was replaced by one of the same size and the same time goes unnoticed.
     """
     head = f"{datamodule.name} {datamodule.image_size}"
+    if datamodule.classes != BINARY:
+        head += f" {','.join(datamodule.classes)}"
     listing = list(_listing(datamodule))
     kept = cache_folder() / f"{_stamp(head, listing)}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):

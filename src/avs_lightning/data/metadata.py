@@ -9,8 +9,14 @@ from avs_lightning.errors import UserError, choose
 SPLITS = ("train", "val", "test")
 
 
-def read_rows(path: Path, columns: Sequence[str], id_column: str) -> list[dict[str, str]]:
+def read_rows(path: Path, columns: Sequence[str], id_column: str, optional: Sequence[str] = ()) -> list[dict[str, str]]:
     """Read a metadata CSV; every row has `columns`, a known `split` and an id that can name a file.
+
+    Args:
+        path: the file.
+        columns: that it must have, with a value in each row.
+        id_column: which of them names a clip.
+        optional: columns that it may have besides.
 
     Raises:
         UserError: the file is missing or empty, lacks a column, or has a row with an unknown split, a missing value, or
@@ -24,7 +30,8 @@ def read_rows(path: Path, columns: Sequence[str], id_column: str) -> list[dict[s
             f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}: "
             f"it must have {','.join(columns)}, it has {','.join(found) or 'nothing'}"
         )
-    rows = [{column: (line[column] or "").strip() for column in columns} for line in lines]
+    kept = [*columns, *(column for column in optional if column in found)]
+    rows = [{column: (line[column] or "").strip() for column in kept} for line in lines]
     if not rows:
         raise UserError(f"{path} lists no clips: it has a header only")
     _check_rows(path, rows, id_column)

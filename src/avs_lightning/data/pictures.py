@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional as F
 from torchvision.io import ImageReadMode, decode_image, decode_png
 
 from avs_lightning.errors import UserError
@@ -22,14 +23,24 @@ _PNG_DEPTH = 24  # the byte of a PNG that says how many bits a channel has
 _DAMAGED = (RuntimeError, OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
-def read_frame(path: Path, size: int, out: Tensor) -> None:
+def read_frame(path: Path, size: int, out: Tensor, resize: bool = False) -> tuple[int, int]:
     """Read a picture into `out` [3, size, size] float32, normalised with the ImageNet mean and standard deviation.
 
     PNG, JPEG, WebP and GIF of any depth and colour mode: 16 bits are scaled to the range of 8, grey and palettes become
     RGB, and transparency is ignored (the stored colours count, as in the reference).
 
+    Args:
+        path: the file.
+        size: height and width, pixels.
+        out: where to read it into.
+        resize: bring one of another size or shape to `size` x `size` (bilinear, with antialiasing).
+
+    Returns:
+        The width and height that it has on disk.
+
     Raises:
-        UserError: the file is missing, is no whole picture, has several frames, or is not `size` x `size`.
+        UserError: the file is missing, is no whole picture, has several frames, or is not `size` x `size` and must not
+            be resized.
     """
     data = _content("frame", path)
     try:
@@ -39,20 +50,35 @@ def read_frame(path: Path, size: int, out: Tensor) -> None:
         raise _unreadable("frame", path, error) from error
     if picture.ndim != 3:
         raise UserError(f"frame {path} is an animation of {len(picture)} pictures: extract the one that is meant")
-    _check_size("frame", path, picture.shape[-1], picture.shape[-2], size)
+    scale = _SCALE_16_BIT if picture.dtype == torch.uint16 else 1
+    height, width = picture.shape[-2:]
+    if not resize:
+        _check_size("frame", path, (width, height), (size, size))
+    elif (width, height) != (size, size):
+        picture = F.interpolate(picture[None].float(), (size, size), mode="bilinear", antialias=True)[0]
     out.copy_(picture)
-    if picture.dtype == torch.uint16:
-        out.div_(_SCALE_16_BIT)
+    if scale != 1:
+        out.div_(scale)
     out.sub_(_MEAN).div_(_STD)
+    return width, height
 
 
-def read_mask(path: Path, size: int) -> Tensor:
-    """Read a mask: [size, size] bool, where the pixel sounds, see `MaskPixels.sounding`.
+def read_mask(path: Path, size: int, classes: int = 2, frame: tuple[int, int] | None = None) -> Tensor:
+    """Read a mask: [size, size] uint8, the class of each pixel, see `MaskPixels.labels`.
+
+    Args:
+        path: the file.
+        size: height and width, pixels.
+        classes: K.
+        frame: the width and height of its frame on disk, with which it is resized (nearest); None: `size` x `size`.
 
     Raises:
-        UserError: see `MaskPixels.read`.
+        UserError: see `MaskPixels.read` and `MaskPixels.labels`.
     """
-    return torch.from_numpy(MaskPixels.read(path, size).sounding)
+    labels = MaskPixels.read(path, frame or (size, size)).labels(classes, path)
+    if labels.shape != (size, size):
+        labels = labels[np.ix_(*((2 * np.arange(size) + 1) * length // (2 * size) for length in labels.shape))]
+    return torch.from_numpy(labels)
 
 
 @dataclass(frozen=True)
@@ -74,6 +100,31 @@ class MaskPixels:
         """[H, W]: visible and not zero in every channel; so a soft edge, of any strength, sounds."""
         return self.visible & (self.values != 0).any(-1)
 
+    def labels(self, classes: int, path: Path) -> NDArray[np.uint8]:
+        """The class of each pixel, [H, W]: of two, whether it sounds; of more, the value itself, 0 where transparent.
+
+        Args:
+            classes: K.
+            path: of the file, for messages.
+
+        Raises:
+            UserError: of more than two classes, the values are colours, or one is not below `classes`.
+        """
+        if classes == 2:
+            return self.sounding.astype(np.uint8)
+        if self.values.shape[-1] != 1:
+            raise UserError(
+                f"mask {path} holds colours: of {classes} classes, a mask is grey or has a palette, and its values are "
+                "the classes' places in the list, 0 for the background"
+            )
+        values = np.where(self.visible, self.values[..., 0], 0)
+        if (highest := int(values.max())) >= classes:
+            raise UserError(
+                f"mask {path} has the value {highest}, and there are {classes} classes, 0 to {classes - 1}: name the "
+                "missing ones (classes.txt of data=folder), or save the mask with the classes' places in the list"
+            )
+        return values.astype(np.uint8)
+
     @property
     def levels(self) -> int:
         """How many different values there are; what is transparent is one of them."""
@@ -81,20 +132,20 @@ class MaskPixels:
         return len(np.unique(seen.reshape(-1, seen.shape[-1]), axis=0))
 
     @classmethod
-    def read(cls, path: Path, size: int) -> "MaskPixels":
-        """Read a PNG of any depth and colour mode.
+    def read(cls, path: Path, size: tuple[int, int]) -> "MaskPixels":
+        """Read a PNG of any depth and colour mode, of the width and height `size`.
 
         Raises:
-            UserError: the file is missing, is no whole PNG, is not `size` x `size`, or what sounds cannot be told: one
-                grey or colour is declared transparent, or black pixels stand among transparent ones with nothing that
-                is not black.
+            UserError: the file is missing, is no whole PNG, is of another size, or what sounds cannot be told: one grey
+                or colour is declared transparent, or black pixels stand among transparent ones with nothing that is not
+                black.
         """
         data = _content("mask", path)
         try:
             with Image.open(BytesIO(data)) as picture:
                 if picture.format != "PNG":
                     raise _refused(path, f"is no PNG but {picture.format}, which does not keep every pixel's value")
-                _check_size("mask", path, picture.width, picture.height, size)
+                _check_size("mask", path, picture.size, size)
                 picture.load()
                 pixels = cls._of(picture, data, path)
         except _DAMAGED as error:
@@ -144,12 +195,14 @@ def _bytes(data: bytes) -> Tensor:
     return torch.frombuffer(bytearray(data), dtype=torch.uint8) if data else torch.empty(0, dtype=torch.uint8)
 
 
-def _check_size(kind: str, path: Path, width: int, height: int, size: int) -> None:
-    if (width, height) != (size, size):
-        raise UserError(
-            f"{kind} {path} is {width}x{height} pixels, expected {size}x{size}: set data.image_size if the whole set "
-            "has another (square) size, else make this file again"
-        )
+def _check_size(kind: str, path: Path, found: tuple[int, int], expected: tuple[int, int]) -> None:
+    if found != expected:
+        cure = {
+            "frame": "set data.image_size if the whole set has another (square) size, else make this file again",
+            "mask": "make it again, as large as its frame",
+        }
+        sizes = " pixels, expected ".join(f"{width}x{height}" for width, height in (found, expected))
+        raise UserError(f"{kind} {path} is {sizes}: {cure[kind]}")
 
 
 def _refused(path: Path, reason: str) -> UserError:

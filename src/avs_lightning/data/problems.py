@@ -30,13 +30,14 @@ class Problem:
 def problem_lines(problems: Sequence[Problem]) -> list[Text]:
     """Say each cause once, the commonest first and notes last: how many files, what was found, and one of them.
 
-    Problems of one kind whose details differ in numbers alone have one cause.
+    Problems of one kind whose details differ in numbers and in the clip's name alone have one cause.
     """
     if not problems:
         return [Text("Nothing is wrong.")]
     causes: dict[tuple[bool, str, str], list[Problem]] = {}
     for problem in problems:
-        cause = (problem.note, problem.kind, re.sub(r"\d[\d.,]*", "#", problem.detail))
+        detail = problem.detail.replace(str(problem.path), "").replace(problem.clip or "\0", "")
+        cause = (problem.note, problem.kind, re.sub(r"\d[\d.,]*", "#", detail))
         causes.setdefault(cause, []).append(problem)
     lines = []
     for (note, kind, _), found in sorted(causes.items(), key=lambda item: _rank(*item[1])):

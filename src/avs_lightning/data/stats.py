@@ -1,18 +1,18 @@
 """How many clips a data set has, from its CSV."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from rich.table import Table
 
-from avs_lightning.data.layout import LAYOUTS, MultiSourceLayout, SingleSourceLayout
+from avs_lightning.data.layouts import LAYOUTS
 from avs_lightning.data.metadata import SPLITS, read_header, read_rows
 from avs_lightning.data.splits import leaked, source
 from avs_lightning.errors import UserError
 
 AVSS_COLUMNS = ("vid", "uid", "s_min", "s_sec", "a_obj", "split", "label")
-SETTINGS = {"s4": SingleSourceLayout.columns, "ms3": MultiSourceLayout.columns, "avss": AVSS_COLUMNS}
-CSV_NAMES = (*(layout.csv_name for layout in LAYOUTS.values()), "metadata.csv", "avss_metadata.csv")
+AVSS_NAMES = ("metadata.csv", "avss_metadata.csv")
 
 
 def metadata_files(path: str | Path) -> list[Path]:
@@ -24,12 +24,13 @@ def metadata_files(path: str | Path) -> list[Path]:
     path = Path(path).expanduser()
     if path.is_file():
         return [path]
-    folders = [path, *(path / layout.folder for layout in LAYOUTS.values())]
-    if found := [folder / name for folder in folders for name in CSV_NAMES if (folder / name).is_file()]:
+    files = [file for layout in LAYOUTS for file in layout.csv_files(path)] + [path / name for name in AVSS_NAMES]
+    if found := [file for file in files if file.is_file()]:
         return found
+    looked = ", ".join(str(file.relative_to(path)) for file in files)
     raise UserError(
-        f"no metadata in {path}{'' if path.is_dir() else ', which does not exist'}: looked for {', '.join(CSV_NAMES)} "
-        f"in it and in {' and '.join(layout.folder for layout in LAYOUTS.values())}; name a data set's folder or a CSV"
+        f"no metadata in {path}{'' if path.is_dir() else ', which does not exist'}: looked for {looked}; name a data "
+        "set's folder or a CSV"
     )
 
 
@@ -40,36 +41,34 @@ def clip_counts(path: str | Path) -> pd.DataFrame:
         path: its CSV, or a folder with one CSV (`metadata_files` lists several).
 
     Returns:
-        Counts; `.attrs` names the data set ("setting"), its number of clips ("clips") and a title.
-        "s4": a row a category, most clips first; columns train, val, test, total.
-        "ms3": a row a split; columns clips, sources (videos), leaked (clips whose video is in train too).
-        "avss": a row an object, as "s4"; a clip counts for each object that sounds in it.
+        Counts; `.attrs` names the layout ("setting"), its number of clips ("clips") and a title.
+        A row a category, most clips first; columns train, val, test, total.
+        MS3, whose clips are cut from fewer videos: a row a split; columns clips, sources (videos), leaked (clips whose
+        video is in train too).
+        AVSS: a row an object, as categories; a clip counts for each object that sounds in it.
 
     Raises:
-        UserError: the CSV is missing, damaged, or none of the three; the folder holds several.
+        UserError: the CSV is missing, damaged, or of no known data set; the folder holds several.
     """
     csv, *others = metadata_files(path)
     if others:
         names = ", ".join(str(other) for other in (csv, *others))
         raise UserError(f"{path} holds several data sets: name one of {names}")
     header = read_header(csv)
-    for setting, columns in SETTINGS.items():
-        if set(columns) <= set(header):
-            rows = read_rows(csv, columns, "uid" if setting == "avss" else columns[0])
-            counts = _COUNT[setting](pd.DataFrame(rows))
-            counts.attrs |= {"setting": setting, "clips": len(rows)}
-            counts.attrs["title"] = f"{_source(csv, setting)} {counts.attrs['title']}"
-            return counts
-    known = "; ".join(f"{','.join(columns)} ({setting})" for setting, columns in SETTINGS.items())
-    raise UserError(f"{csv} has the columns {','.join(header) or 'nothing'}, expected one of: {known}")
-
-
-def _source(csv: Path, setting: str) -> str:
-    """Whose clips these are; a CSV by itself is taken for AVSBench's."""
-    try:
-        return "Synthetic" if setting in LAYOUTS and LAYOUTS[setting](csv.parent).synthetic else "AVSBench"
-    except UserError:
-        return "AVSBench"
+    known = {layout.name: layout.columns for layout in LAYOUTS} | {"avss": AVSS_COLUMNS}
+    setting = next((name for name, columns in known.items() if set(columns) <= set(header)), None)
+    if setting is None:
+        listed = "; ".join(f"{','.join(columns)} ({name})" for name, columns in known.items())
+        raise UserError(f"{csv} has the columns {','.join(header) or 'nothing'}, expected one of: {listed}")
+    layout = next((layout for layout in LAYOUTS if layout.name == setting), None)
+    if layout is None:
+        rows, title, count = read_rows(csv, AVSS_COLUMNS, "uid"), "AVSBench semantic", _by_object
+    else:
+        rows = read_rows(csv, layout.columns, layout.id_column, layout.optional_columns)
+        title, count = layout.title(csv), partial(_by_split, layout.id_column) if layout.cuts else _by_category
+    counts = count(pd.DataFrame(rows))
+    counts.attrs |= {"setting": setting, "clips": len(rows), "title": f"{title}: {counts.attrs['title']}"}
+    return counts
 
 
 def counts_table(counts: pd.DataFrame) -> Table:
@@ -78,7 +77,7 @@ def counts_table(counts: pd.DataFrame) -> Table:
         title=counts.attrs["title"],
         min_width=len(counts.attrs["title"]) + 2,
         caption=counts.attrs.get("note"),
-        show_footer=counts.attrs["setting"] == "s4",  # else the rows share clips, and do not add up
+        show_footer="total" in counts and counts["total"].sum() == counts.attrs["clips"],  # else rows share clips
     )
     table.add_column(str(counts.index.name), "all")
     for column in counts.columns:
@@ -89,19 +88,20 @@ def counts_table(counts: pd.DataFrame) -> Table:
 
 
 def _by_category(rows: pd.DataFrame) -> pd.DataFrame:
-    counts = _crosstab(rows["category"], rows["split"])
-    counts.attrs["title"] = f"S4: {len(rows):,} clips in {len(counts)} categories"
+    named = "category" in rows
+    counts = _crosstab(rows["category"] if named else pd.Series("clips", rows.index, name="category"), rows["split"])
+    counts.attrs["title"] = f"{len(rows):,} clips{f' in {len(counts)} categories' if named else ''}"
     return counts
 
 
-def _by_split(rows: pd.DataFrame) -> pd.DataFrame:
-    shared = leaked(dict(zip(rows["video_id"], rows["split"])))
-    sources = rows["video_id"].map(source)
+def _by_split(id_column: str, rows: pd.DataFrame) -> pd.DataFrame:
+    shared = leaked(dict(zip(rows[id_column], rows["split"])))
+    sources = rows[id_column].map(source)
     clips, videos = rows["split"].value_counts(), sources.groupby(rows["split"]).nunique()
     counts = {split: [clips.get(split, 0), videos.get(split, 0), shared.get(split, 0)] for split in SPLITS}
     counts["all"] = [len(rows), sources.nunique(), sum(shared.values())]
     table = pd.DataFrame(counts, index=["clips", "sources", "leaked"]).T.rename_axis("split")
-    table.attrs["title"] = f"MS3: {len(rows):,} clips from {sources.nunique():,} source videos"
+    table.attrs["title"] = f"{len(rows):,} clips from {sources.nunique():,} source videos"
     table.attrs["note"] = "leaked: clips whose source video is in train too; data.partition=by_source has none"
     return table
 
@@ -111,7 +111,7 @@ def _by_object(rows: pd.DataFrame) -> pd.DataFrame:
     names = rows["a_obj"].str.replace(" ", "").str.split("_").explode()
     names = names[~names.isin(["background", "off-the-screen"])]
     counts = _crosstab(names.rename("object"), rows["split"].reindex(names.index))
-    counts.attrs["title"] = f"semantic: {len(rows):,} clips, {len(counts)} sounding objects"
+    counts.attrs["title"] = f"{len(rows):,} clips, {len(counts)} sounding objects"
     subsets = pd.crosstab(rows["label"], rows["split"]).reindex(columns=list(SPLITS), fill_value=0)
     counts.attrs["note"] = "train/val/test: " + ", ".join(
         f"{label} {'/'.join(f'{value:,}' for value in row)}" for label, row in zip(subsets.index, subsets.to_numpy())
@@ -124,6 +124,3 @@ def _crosstab(names: pd.Series, splits: pd.Series) -> pd.DataFrame:
     counts.index.name, counts.columns.name = names.name, None
     counts["total"] = counts.sum(axis=1)
     return counts.sort_values("total", ascending=False, kind="stable")
-
-
-_COUNT = {"s4": _by_category, "ms3": _by_split, "avss": _by_object}

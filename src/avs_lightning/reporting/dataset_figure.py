@@ -84,7 +84,7 @@ def dataset_figure(counts: pd.DataFrame) -> Figure:
 
 def _stacks(counts: pd.DataFrame) -> pd.DataFrame:
     """A row a bar, with a readable name; a column a part of the bar."""
-    if counts.attrs["setting"] == "ms3":
+    if "leaked" in counts:
         splits = counts.drop(index="all")
         parts = {"own source video": splits["clips"] - splits["leaked"], "source video also in train": splits["leaked"]}
         return pd.DataFrame(parts)

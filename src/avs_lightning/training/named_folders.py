@@ -2,7 +2,7 @@
 
 from omegaconf import DictConfig, OmegaConf
 
-from avs_lightning.data.layout import absolute_root
+from avs_lightning.data.layouts import absolute_root
 
 FOLDERS = ("data.root", "probe_sounds", "logger.wandb.dir")
 

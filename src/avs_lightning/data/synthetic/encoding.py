@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from avs_lightning.data.layout import SYNTHETIC_MARK
+from avs_lightning.data.layouts.avsbench import SYNTHETIC_MARK
 from avs_lightning.data.synthetic.scenes import FPS
 from avs_lightning.data.synthetic.sounds import RATE
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from avs_lightning.data.layout import LAYOUTS, SYNTHETIC_RECORD
+from avs_lightning.data.layouts import MultiSourceLayout, SingleSourceLayout
+from avs_lightning.data.layouts.avsbench import SYNTHETIC_RECORD, AVSBenchLayout
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.data.synthetic.categories import choose_categories
 from avs_lightning.data.synthetic.scenes import Setting
@@ -15,6 +16,8 @@ from avs_lightning.files import write_whole
 
 FORMAT = 2
 """Raised whenever the same request gives other files, so that old folders are not taken for new ones."""
+
+LAYOUTS: dict[str, type[AVSBenchLayout]] = {"s4": SingleSourceLayout, "ms3": MultiSourceLayout}
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from rich.progress import track
 
-from avs_lightning.data.layout import LAYOUTS, ClipRow, Layout
+from avs_lightning.data.layouts import ClipRow
+from avs_lightning.data.layouts.avsbench import AVSBenchLayout
 from avs_lightning.data.synthetic.encoding import encode_frame, encode_mask, encode_video, encode_wav
 from avs_lightning.data.synthetic.rendering import render_frames, render_masks, render_sound
-from avs_lightning.data.synthetic.request import Request
+from avs_lightning.data.synthetic.request import LAYOUTS, Request
 from avs_lightning.data.synthetic.scenes import FPS, FRAME_TIMES, Scene, Setting, plan_scene
 from avs_lightning.data.synthetic.sounds import SECONDS
 from avs_lightning.errors import UserError
@@ -135,7 +136,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor | None]:
         pool.shutdown(cancel_futures=True)
 
 
-def _write_clip(layout: Layout, request: Request, job: tuple[str, int]) -> str:
+def _write_clip(layout: AVSBenchLayout, request: Request, job: tuple[str, int]) -> str:
     """Write a clip's files, the wav last, which therefore marks the clip as whole; return its row of the CSV."""
     split, number = job
     scene = plan_scene(request.setting, split, number, request.categories, request.seed, request.switching)
@@ -146,7 +147,7 @@ def _write_clip(layout: Layout, request: Request, job: tuple[str, int]) -> str:
     return ",".join(str(values[column]) for column in layout.columns)
 
 
-def _write_files(layout: Layout, request: Request, scene: Scene, row: ClipRow) -> None:
+def _write_files(layout: AVSBenchLayout, request: Request, scene: Scene, row: ClipRow) -> None:
     sound = render_sound(scene)
     if request.videos:
         frames, visible = render_frames(scene, request.size, _VIDEO_TIMES)
