@@ -55,7 +55,7 @@ def official_ms3() -> Callable[..., Path]:
     return write_ms3
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def own_folder() -> Callable[..., Path]:
     """`own_folder(root, train=4, val=2, test=2, lengths=(3, 2), classes=2)` writes a folder each and `clips.csv`."""
     return write_folder

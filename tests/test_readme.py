@@ -73,9 +73,9 @@ def test_commands_are_found(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `data/`: a few drawn clips of both settings, 224 x 224, as the commands expect one's own."""
-    folder = tmp_path_factory.mktemp("workspace")
+def workspace(tmp_path_factory: pytest.TempPathFactory, own_folder: Callable[..., Path]) -> Path:
+    """A folder with what the commands expect: `data/`, a few drawn clips of both settings, 224 x 224, and `clips/`."""
+    folder = own_folder(tmp_path_factory.mktemp("workspace") / "clips").parent
     for setting in ("s4", "ms3"):
         clips = "--train 4 --val 2 --test 2"
         assert not failure(f"avs data make data --setting {setting} {clips} --no-videos", folder)

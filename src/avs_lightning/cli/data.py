@@ -15,7 +15,7 @@ def main(argv: list[str]) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `avs data`."""
-    top = argparse.ArgumentParser(prog="avs data", description="Make, check and count AVSBench data sets.")
+    top = argparse.ArgumentParser(prog="avs data", description="Make a synthetic AVSBench; check or count a data set.")
     commands = top.add_subparsers(metavar="make|check|stats", required=True)
     shown = WithDefaults
 
@@ -38,8 +38,8 @@ def parser() -> argparse.ArgumentParser:
     check_ = commands.add_parser(
         "check", help="look at every file the CSV promises; exit code 1 if any is wrong", formatter_class=shown
     )
-    check_.add_argument("root", type=Path, help="folder with Single-source/ and/or Multi-sources/")
-    check_.add_argument("--size", type=int, default=224, help="expected height and width, pixels")
+    check_.add_argument("root", type=Path, help="folder with Single-source/ and/or Multi-sources/, or with clips.csv")
+    check_.add_argument("--size", type=int, default=224, help="height and width of AVSBench's frames, pixels")
     check_.add_argument("--output", type=Path, help="write every problem into this CSV file")
     check_.set_defaults(run=check)
 
