@@ -1,1 +1,1 @@
-"""A method of one's own for avs-lightning: network, front end for sound, head, two training stages."""
+"""One's own for avs-lightning: a network with a front end for sound, a head, two training stages, a data set."""
