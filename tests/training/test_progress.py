@@ -47,14 +47,14 @@ def test_it_grows_from_none_to_all_in_the_shares_of_the_work(tmp_path: Path) -> 
         callback._next = 0.0
         callback.on_test_batch_end(run)
         seen.append(Run(tmp_path).progress)
-    found = [s["fraction"] for s in seen if s]
+    found = [s.fraction for s in seen if s]
     assert len(found) == len(seen)
     assert found == sorted(found)
     assert (found[0], found[-1]) == (0.0, 1.0)
     assert found[20] == found[21] == pytest.approx(training, abs=1e-3)
-    assert [s["phase"] for s in seen if s] == ["train"] * 21 + ["test"] * 13
+    assert [s.phase for s in seen if s] == ["train"] * 21 + ["test"] * 13
     assert seen[15] is not None
-    assert {name: seen[15][name] for name in ("epoch", "epochs")} == {"epoch": 2, "epochs": 2}
+    assert (seen[15].epoch, seen[15].epochs) == (2, 2)
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -69,7 +69,7 @@ def test_it_is_seldom_written_and_by_the_first_process(tmp_path: Path, monkeypat
         callback.on_test_batch_end(run)
         content = Run(tmp_path).progress
         assert content is not None
-        assert content["updated"] == pytest.approx(written)
+        assert content.updated == pytest.approx(written)
     (tmp_path / "progress.json").unlink()
     RunProgress(tmp_path).on_test_start(trainer(rank=1), None)  # type: ignore[arg-type]
     assert Run(tmp_path).progress is None

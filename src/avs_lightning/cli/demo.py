@@ -1,8 +1,8 @@
 """`avs demo`: does it follow the sound? The study `demo`, beside what sight alone can reach."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from avs_lightning.cli.help import WithDefaults
 from avs_lightning.data.sound_names import OWN, SOUNDS
@@ -45,7 +45,7 @@ def show(folder: Path) -> None:
     assert plan.table
     labels = plan.table["labels"]["fusion"]
     folders = {labels[cell.parameters["fusion"]]: cell.folder for cell in plan.cells}
-    scores = {name: (Run(run).metrics or {})["scores"] for name, run in folders.items()}
+    scores = {name: Run(run).results.scores for name, run in folders.items()}
     title = "Does it follow the sound? Test clips, protocol frame (exact mean over frames)"
     table = Table(title=title, header_style="bold")
     table.add_column("network")
@@ -73,13 +73,13 @@ def show(folder: Path) -> None:
 def perfect_sight(run: Path) -> dict[str, float]:
     """Score a guesser that knows every object's pixels but cannot hear, on a run's test clips: it paints them all."""
     import torch
-    from omegaconf import OmegaConf
 
     from avs_lightning.data.synthetic.sight import object_masks
     from avs_lightning.metrics import f_score, mean_iou
+    from avs_lightning.run import Run
 
-    data = OmegaConf.load(run / "config.yaml").data
-    objects, truth = object_masks(Path(data.root) / "Multi-sources")
+    data = Run(run).config["data"]
+    objects, truth = object_masks(Path(data["root"]) / "Multi-sources")
     logits, wrong = torch.where(objects, 9.0, -9.0), (objects & ~truth).sum((2, 3)) / (~truth).sum((2, 3))
     return {
         "miou_frame": mean_iou(logits, truth.float(), "frame").item(),
@@ -88,5 +88,5 @@ def perfect_sight(run: Path) -> dict[str, float]:
     }
 
 
-def _figures(scores: dict[str, Any]) -> list[str]:
+def _figures(scores: Mapping[str, float]) -> list[str]:
     return [score_text(name, scores[name]) for name in SCORES]

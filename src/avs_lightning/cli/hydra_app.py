@@ -28,6 +28,7 @@ from avs_lightning.cli.sweep import CellLauncher, Sweep
 from avs_lightning.cli.sweep import register as register_launcher
 from avs_lightning.cli.values import check_values, near_setting, packaged_keys
 from avs_lightning.errors import UserError, near_matches
+from avs_lightning.run.names import CONFIG
 from avs_lightning.studies.execution.processes import FROM_RUN_FOLDER
 from avs_lightning.targets import check_targets, part_name, trust_targets
 from avs_lightning.training.named_folders import name_folders_from_the_root
@@ -71,7 +72,7 @@ def run(
             refuse_inline_jobs(command)
             refuse_folders_of_each_rank(argv)
             if folder:
-                check_targets(cfg, folder / "config.yaml", named_in(argv))
+                check_targets(cfg, folder / CONFIG, named_in(argv))
             check_values(cfg, stored)
             trust_targets(cfg)
             OmegaConf.resolve(cfg)

@@ -11,7 +11,7 @@ from hydra.core.config_store import ConfigStore
 
 from avs_lightning.cli.overrides import options
 from avs_lightning.errors import UserError
-from avs_lightning.run import CONFIG
+from avs_lightning.run.names import CONFIG
 from avs_lightning.studies.execution.processes import FROM_RUN_FOLDER
 
 NAME = "run_folder"

@@ -8,7 +8,7 @@ from avs_lightning.cli.groups import groups
 from avs_lightning.cli.hydra_app import run
 from avs_lightning.cli.overrides import given, written
 from avs_lightning.errors import UserError
-from avs_lightning.run import CONFIG
+from avs_lightning.run.names import CONFIG
 from avs_lightning.studies.execution.processes import FROM_RUN_FOLDER
 
 

@@ -12,7 +12,7 @@ from avs_lightning.errors import UserError
 from avs_lightning.methods.base import SegmentationMethod
 from avs_lightning.methods.published import KEY
 from avs_lightning.models.weights import load_entries, what_is_wrong
-from avs_lightning.run import BEST
+from avs_lightning.run.names import BEST
 from avs_lightning.targets import check_targets, find_class
 
 RELEASED = "avs_lightning.methods.avs.AVSMethod"

@@ -16,6 +16,7 @@ from avs_lightning.data import ClipBatch
 from avs_lightning.data.pictures import denormalise
 from avs_lightning.data.sound_names import SOUNDS
 from avs_lightning.run import Run
+from avs_lightning.run.names import CLIP_INDEX, CLIP_SCORES
 
 CLASSES = {0: "background", 1: "sounding"}
 MASKS = {"ground truth": "truth", "prediction": "prediction", "muted": "muted"}  # our names: those of clips/index.json
@@ -87,13 +88,11 @@ def log_checkpoint(run: Any, checkpoint: Path) -> None:
 
 def log_scores(run: Any, folder: Path) -> None:
     """Log the best epoch and the cost as summary values, and charts of the scores by sound and by second."""
-    if (results := Run(folder).metrics) is None:
-        return
-    run.summary.update(
-        {f"{part}/{name}": value for part in ("best", "cost") for name, value in results.get(part, {}).items()}
-    )
-    if results.get("scores"):
-        run.log(score_charts(results["scores"]))
+    results = Run(folder).results
+    summary = {"best": results.best, "cost": results.cost}
+    run.summary.update({f"{part}/{name}": value for part, values in summary.items() for name, value in values.items()})
+    if results.scores:
+        run.log(score_charts(results.scores))
 
 
 def score_charts(scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
@@ -131,7 +130,7 @@ def log_clip_table(run: Any, folder: Path) -> None:
     import wandb
 
     tables = {}
-    index, every = folder / "clips" / "index.json", folder / "clips.csv"
+    index, every = folder / CLIP_INDEX, folder / CLIP_SCORES
     if index.exists():
         tables["test_clips"] = clip_table(index.parent, json.loads(index.read_text()))
     if every.exists():

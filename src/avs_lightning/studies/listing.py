@@ -101,19 +101,19 @@ def _study(folder: Path, plan: Plan) -> Listed:
 
 def _run(folder: Path) -> Listed:
     run = Run(folder)
-    config, environment, metrics, progress = run.config, run.environment, run.metrics or {}, run.progress or {}
-    scores = (metrics.get("scores") or {}).get(OWN) or {}
-    done = metrics.get("epochs", max(0, progress["epoch"] - 1) if progress else None)
+    config, results, progress = run.config, run.results, run.progress
+    scores = results.scores.get(OWN, {})
+    done = results.epochs if results.epochs is not None else max(0, progress.epoch - 1) if progress else None
     total = (config.get("trainer") or {}).get("max_epochs")
-    cost, state = metrics.get("cost") or {}, run.state
-    seconds = [value for name in ("train_seconds", "test_seconds") if (value := cost.get(name)) is not None]
+    cost, state = results.cost, run.state
+    seconds = [cost[name] for name in ("train_seconds", "test_seconds") if cost.get(name) is not None]
     return Listed(
         kind="run",
         name=str(config.get("name") or folder.name),
         folder=folder,
-        started=_local(str(environment.get("started", ""))),
+        started=_local(str(run.environment.get("started", ""))),
         state=_state(state),
-        epochs="" if done is None or "split" in metrics else f"{done}/{total}",
+        epochs="" if done is None or results.split else f"{done}/{total}",
         miou=score_text(SCORES[0], scores[SCORES[0]]) if SCORES[0] in scores else "",
         fscore=score_text(SCORES[1], scores[SCORES[1]]) if SCORES[1] in scores else "",
         seconds=sum(seconds) if seconds else None,

@@ -11,7 +11,8 @@ from pathlib import Path
 from avs_lightning.errors import UserError
 from avs_lightning.reporting.report import Report, ReportRun, write_report
 from avs_lightning.reporting.report.config_diff import config_differences
-from avs_lightning.run import CONFIG, Run
+from avs_lightning.run import Run
+from avs_lightning.run.names import CONFIG
 from avs_lightning.studies.cells.plan import PLAN, Plan
 from avs_lightning.studies.status import study_table
 from avs_lightning.studies.tables.provenance import provenance_of

@@ -201,8 +201,7 @@ class Session:
 
     def best_score(self, cell: Cell) -> float | None:
         """Return a done cell's best validation mIoU, which an optimising sweeper maximises."""
-        best = (Run(cell.folder).metrics or {}).get("best") or {}
-        return best.get("val_miou_frame")
+        return Run(cell.folder).results.best.get("val_miou_frame")
 
     def _tell_states(self, kept: Sequence[Cell] = ()) -> set[State]:
         states = states_of(self.everything, all_scores)

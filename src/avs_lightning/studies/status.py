@@ -80,8 +80,7 @@ def status_of(folder: Path) -> tuple[Table, list[str]]:
     reasons: dict[str, list[str]] = {}
     for cell in plan.cells:
         state, run = states[cell.signature], Run(cell.folder)
-        scores = (run.metrics or {}).get("scores") or {}
-        score = scores.get(OWN, {}).get(layout.leading.column(layout.protocol))
+        score = run.results.scores.get(OWN, {}).get(layout.leading.column(layout.protocol))
         if state == State.FAILED:
             reasons.setdefault(run.failure, []).append(cell.name)
         table.add_row(
@@ -144,7 +143,7 @@ def _detail(run: Run, state: State) -> str:
     if run.is_cut:
         return ", metrics.json is damaged: the next run tests it again"
     progress = run.progress
-    return f", {100 * progress['fraction']:.0f}% ({progress['phase']})" if state == State.RUNNING and progress else ""
+    return f", {100 * progress.fraction:.0f}% ({progress.phase})" if state == State.RUNNING and progress else ""
 
 
 def _remark(cell: Cell, state: State, kept: bool) -> str:

@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.trainer.states import TrainerFn
 
 from avs_lightning.files import write_whole
-from avs_lightning.run import PROGRESS
+from avs_lightning.run.names import PROGRESS
 
 TRAINED_CLIP = 3  # a training step costs about three times what scoring a clip costs: forward, and backward twice that
 

@@ -19,7 +19,8 @@ from avs_lightning.command import typed_words
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
 from avs_lightning.machine import available_cores, gpu_names, memory_gib
-from avs_lightning.run import BEST, CONFIG, ENVIRONMENT, LAST, LOCK, METRICS, PROGRESS, Run
+from avs_lightning.run import Run
+from avs_lightning.run.names import BEST, CONFIG, ENVIRONMENT, LAST, LOCK, METRICS, PROGRESS
 from avs_lightning.sources import code_version
 from avs_lightning.training.run_log import RunLog
 

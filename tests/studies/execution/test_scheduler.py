@@ -59,7 +59,7 @@ class Player:
     def start(self, folder: Path, command: str, processes: tuple[int, int]) -> Played:
         assert (folder / "config.yaml").exists()
         assert is_in_hand(folder)
-        self.found = Run(folder).metrics
+        self.found = Run(folder).is_done
         assert self.found or not (folder / "metrics.json").exists()
         self.log.append(f"start {folder.name}")
         started, ended = (sum(text.startswith(word) for text in self.log) for word in ("start", "end"))
@@ -182,7 +182,7 @@ def test_a_cut_metrics_file_is_made_again(cell: Callable) -> None:
     player = Player()
     assert ran([one], player).done == {one.signature}
     assert player.log == ["start a", "end a"]
-    assert Run(one.folder).metrics
+    assert Run(one.folder).is_done
 
 
 @pytest.mark.parametrize(("command", "there"), [("train", True), ("eval", False)])

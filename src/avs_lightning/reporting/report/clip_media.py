@@ -11,7 +11,7 @@ import soundfile
 from PIL import Image
 
 from avs_lightning.reporting.report import overlays
-from avs_lightning.run_files import RunFiles
+from avs_lightning.run import RunFiles
 
 T = TypeVar("T")
 TINTS = {"truth": overlays.TRUTH, "prediction": overlays.PREDICTION, "muted": overlays.MUTED}

@@ -23,6 +23,7 @@ from avs_lightning.reporting.report.config_diff import config_differences, flatt
 from avs_lightning.reporting.report.report import Report
 from avs_lightning.reporting.report.results import RunResults, read_results
 from avs_lightning.reporting.verdict import POINTS
+from avs_lightning.run.names import CLIP_INDEX, CLIP_SCORES, CONFIG, CURVES, ENVIRONMENT, LOG, METRICS
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("page.js", "scores.js", "filters.js", "table.js", "charts.js", "clips.js", "runs.js")
@@ -35,7 +36,7 @@ SCORES: dict[str, dict[str, Any]] = {
                             "about": "share of silent pixels that are switched on, mean over frames: 0 is perfect"},
 }  # fmt: skip
 SCORES = {name: {"title": score_label(name), **form} for name, form in SCORES.items()}
-FILES = ("config.yaml", "environment.json", "metrics.csv", "metrics.json", "clips.csv", "clips/index.json", "run.log")
+FILES = (CONFIG, ENVIRONMENT, CURVES, METRICS, CLIP_SCORES, CLIP_INDEX, LOG)
 
 
 def write_report(report: Report, path: Path) -> Path:

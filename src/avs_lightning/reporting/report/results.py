@@ -1,17 +1,18 @@
 """What one run of a report has to show, as plain numbers."""
 
-import math
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from avs_lightning.data.sound_names import OWN
 from avs_lightning.reporting.report.report import ReportRun
-from avs_lightning.run import CONFIG, ENVIRONMENT, METRICS, PROGRESS
-from avs_lightning.run_files import RunFiles
+from avs_lightning.run import Run, RunFiles
+from avs_lightning.run.names import CLIP_INDEX, CLIP_SCORES, CONFIG, CURVES, ENVIRONMENT, LOG, METRICS
+from avs_lightning.run.results import Results, number, numbers
 
 COSTS = ("train_seconds", "clips_per_second", "peak_memory_mib", "parameters", "trained_parameters")
-CLIP_SCORES = ("miou", "fscore", "false_positive_rate")
+CATEGORY_SCORES = ("miou", "fscore", "false_positive_rate")
 LOG_LINES = 40
 
 
@@ -43,7 +44,7 @@ class RunResults:
     data: str
     fingerprint: str
     synthetic: bool | None
-    scores: dict[str, dict[str, float]]
+    scores: Mapping[str, Mapping[str, float]]
     cost: dict[str, float]
     curves: dict[str, list[tuple[int, float]]]
     clips: dict[str, dict[str, str]]
@@ -63,7 +64,7 @@ class RunResults:
         """Return by category the mean scores of its test clips, protocol `frame`; empty where clips have none."""
         found: dict[str, dict[str, list[float]]] = {}
         for row in self.clips.values():
-            for score in CLIP_SCORES:
+            for score in CATEGORY_SCORES:
                 value = number(row.get(score))
                 if row.get("category") and value is not None:
                     found.setdefault(row["category"], {}).setdefault(score, []).append(value)
@@ -78,63 +79,45 @@ def read_results(runs: list[ReportRun]) -> list[RunResults]:
     return [_read(run) for run in runs]
 
 
-def number(value: Any) -> float | None:
-    """Return a finite number from JSON or CSV, or None."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        converted = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return converted if math.isfinite(converted) else None
-
-
 def _read(run: ReportRun) -> RunResults:
     files = RunFiles(run.folder)
-    metrics = files.mapping(METRICS)
+    results = Results.read(files.mapping(METRICS))
     config, environment = files.mapping(CONFIG), files.mapping(ENVIRONMENT)
-    progress = RunFiles(run.folder).mapping(PROGRESS) if run.state == "running" else {}
-    data = _mapping(config.get("data"))
-    synthetic, command = metrics.get("synthetic"), environment.get("command")
+    progress = Run(run.folder).progress if run.state == "running" else None
+    data, command = _mapping(config.get("data")), environment.get("command")
     return RunResults(
         run=run,
         label=f"{run.cell}, seed {run.seed}",
-        data=str(metrics.get("data") or data.get("name") or ""),
-        fingerprint=str(metrics.get("fingerprint") or ""),
-        # runs of earlier versions do not say it, but those on a set that was drawn for them have its settings
-        synthetic=synthetic if isinstance(synthetic, bool) else ("synthetic" in data or None),
-        scores={str(sound): _numbers(values) for sound, values in _mapping(metrics.get("scores")).items()},
-        cost={name: value for name, value in _numbers(metrics | _mapping(metrics.get("cost"))).items()
+        data=results.data or str(data.get("name") or ""),
+        fingerprint=results.fingerprint,
+        synthetic=results.synthetic if results.synthetic is not None else ("synthetic" in data or None),
+        scores=results.scores,
+        cost={name: value for name, value in numbers({**results.cost, "epochs": results.epochs}).items()
               if name in (*COSTS, "epochs")},
-        curves=_curves(files.rows("metrics.csv", "step")),
-        clips={row["id"]: row for row in files.rows("clips.csv", "id") if row.get("id")},
-        chosen=files.entries("clips/index.json"),
-        settings=_settings(config, environment, metrics),
+        curves=_curves(files.rows(CURVES, "step")),
+        clips={row["id"]: row for row in files.rows(CLIP_SCORES, "id") if row.get("id")},
+        chosen=files.entries(CLIP_INDEX),
+        settings=_settings(config, environment, results),
         command=shlex.join(map(str, command)) if isinstance(command, list) else "",
         started=str(environment.get("started") or ""),
-        log="\n".join(files.text("run.log").splitlines()[-LOG_LINES:]),
-        fraction=number(progress.get("fraction")),
+        log="\n".join(files.text(LOG).splitlines()[-LOG_LINES:]),
+        fraction=progress.fraction if progress else None,
         files=files,
     )  # fmt: skip
 
 
-def _settings(config: dict[str, Any], environment: dict[str, Any], metrics: dict[str, Any]) -> dict[str, Any]:
+def _settings(config: dict[str, Any], environment: dict[str, Any], results: Results) -> dict[str, Any]:
     shown = ("python", "platform", "cores", "memory_gib", "gpus", "packages", "code")
     settings = dict(config)
     if environment:
         settings |= {"environment": {name: environment[name] for name in shown if name in environment}}
-    if "fingerprint" in metrics:
-        settings |= {"data set's fingerprint": metrics["fingerprint"]}
+    if results.fingerprint:
+        settings |= {"data set's fingerprint": results.fingerprint}
     return settings
 
 
 def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _numbers(values: Any) -> dict[str, float]:
-    converted = {str(name): number(value) for name, value in _mapping(values).items()}
-    return {name: value for name, value in converted.items() if value is not None}
 
 
 def _curves(log: list[dict[str, str]]) -> dict[str, list[tuple[int, float]]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from avs_lightning.run import BEST
+from avs_lightning.run.names import BEST
 from avs_lightning.training.devices import device_count
 from avs_lightning.training.signature import relevant_settings
 

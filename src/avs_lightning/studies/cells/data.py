@@ -40,7 +40,7 @@ def check_same_data(cells: Sequence[Cell]) -> None:
         except UserError as error:
             missing |= {cell.signature: error for cell in group}
             continue
-        known = [(cell, found) for cell in group if (found := (Run(cell.folder).metrics or {}).get("fingerprint"))]
+        known = [(cell, found) for cell in group if (found := Run(cell.folder).results.fingerprint)]
         present = dataset_fingerprint(data) if known else ""
         for cell, fingerprint in known:
             if fingerprint != present:

@@ -9,7 +9,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from avs_lightning.errors import UserError
-from avs_lightning.run import LOCK, Run
+from avs_lightning.run import Run
+from avs_lightning.run.names import LOCK
 
 CELL_LOCK = ".claim"
 """The run's own lock comes seconds later, when its process has imported all, or hours later, when Slurm starts it."""

@@ -46,7 +46,7 @@ def settle_other_code(cells: Sequence[Cell], choice: str) -> list[Cell]:
             "launcher.other_code=keep takes finished ones as they are (the table names both versions), "
             "launcher.other_code=retrain trains them anew and keeps the old folders beside"
         )
-    kept = [cell for cell in foreign if choice == "keep" and Run(cell.folder).metrics is not None]
+    kept = [cell for cell in foreign if choice == "keep" and Run(cell.folder).is_done]
     for cell, code in foreign.items():
         if cell not in kept:
             _set_aside(cell.folder, str(code))

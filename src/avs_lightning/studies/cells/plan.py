@@ -13,7 +13,8 @@ import yaml
 
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
-from avs_lightning.run import CONFIG, Run, State
+from avs_lightning.run import Run, State
+from avs_lightning.run.names import CONFIG
 from avs_lightning.studies.cells.cell import STORE, Cell
 from avs_lightning.studies.spec.table_layout import TableLayout
 

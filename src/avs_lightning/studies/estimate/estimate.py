@@ -159,8 +159,8 @@ def undrawn(cells: Sequence[Cell]) -> list[Cell]:
 
 def time_left(cell: Cell, seconds: float) -> float:
     """Return how many of its seconds a cell that was cut off still needs."""
-    progress = Run(cell.folder).progress or {}
-    return seconds * (1 - float(progress.get("fraction", 0.0)))
+    progress = Run(cell.folder).progress
+    return seconds * (1 - progress.fraction) if progress else seconds
 
 
 def makespan(cells: Sequence[Cell], seconds: Mapping[str, float], slots: int) -> float:

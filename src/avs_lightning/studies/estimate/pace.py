@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from avs_lightning.data import example_batch
 from avs_lightning.errors import UserError
@@ -19,6 +17,8 @@ from avs_lightning.machine import available_cores, gpu_names
 from avs_lightning.methods.base import SegmentationMethod
 from avs_lightning.methods.building import build_method, method_arguments, method_kind
 from avs_lightning.run import Run
+from avs_lightning.run.names import CLIP_SCORES, METRICS, PICTURES
+from avs_lightning.run.names import CLIPS as KEPT
 from avs_lightning.studies.cells.cell import Cell
 from avs_lightning.studies.estimate.disk import folder_bytes
 from avs_lightning.studies.estimate.step_times import (
@@ -110,7 +110,7 @@ def ended_paces(store: Path, networks: set[tuple[str, ...]]) -> dict[tuple[str, 
         By network the median pace and of how many cells it is.
     """
     found: dict[tuple[str, ...], list[Pace]] = {}
-    for file in store.glob("*/metrics.json"):
+    for file in store.glob(f"*/{METRICS}"):
         for network, pace in _ended_pace(file.parent):
             if network in networks:
                 found.setdefault(network, []).append(pace)
@@ -169,7 +169,7 @@ def run_bytes(method: SegmentationMethod, trial: Trial, work: Workload, config: 
     weights = sum(tensor.numel() * tensor.element_size() for tensor in entries.values())
     moments = 2 * sum(p.numel() * p.element_size() for p in method.parameters() if p.requires_grad)
     files = dict(trial.files)
-    drawn, kept = files.pop("pictures", 0) / CLIPS, files.pop("clips", 0) / CLIPS
+    drawn, kept = files.pop(PICTURES, 0) / CLIPS, files.pop(KEPT, 0) / CLIPS
     count = int((config["callbacks"].get("clips") or {}).get("count", 0))
     pictures = work.pictures + int((config["callbacks"].get("pictures") or {}).get("clips") or 0)
     return 2 * weights + moments + drawn * pictures + kept * min(3 * count, work.test_clips) + sum(files.values())
@@ -177,18 +177,15 @@ def run_bytes(method: SegmentationMethod, trial: Trial, work: Workload, config: 
 
 def _ended_pace(folder: Path) -> Iterator[tuple[tuple[str, ...], Pace]]:
     """The pace of a cell that ended here with a test; nothing where its files don't tell."""
-    with suppress(OSError, ValueError, KeyError, TypeError, ZeroDivisionError, yaml.YAMLError, UserError):
-        metrics: Any = Run(folder).metrics or {}
-        environment = json.loads((folder / "environment.json").read_text())
-        cost = metrics["cost"]
-        if (environment["cores"], environment["gpus"]) != (available_cores(), gpu_names()):
+    with suppress(OSError, ValueError, KeyError, TypeError, ZeroDivisionError, UserError):
+        run, results = Run(folder), Run(folder).results
+        if (run.environment["cores"], run.environment["gpus"]) != (available_cores(), gpu_names()):
             return
-        config = yaml.load((folder / "config.yaml").read_text(), yaml.CSafeLoader)
-        check_targets(config["method"], folder)  # a folder may come from anybody, and names are imported below
-        clips = sum(1 for _ in (folder / "clips.csv").open()) - 1
-        test_clip = cost["test_seconds"] / (clips * len(metrics["scores"]))
-        step = cost["train_seconds"] / metrics["steps"]
+        check_targets(run.config["method"], folder)  # a folder may come from anybody, and names are imported below
+        clips = sum(1 for _ in (folder / CLIP_SCORES).open()) - 1
+        test_clip = results.cost["test_seconds"] / (clips * len(results.scores))
+        step = results.cost["train_seconds"] / (results.steps or 0)
         yield (
-            network_of(config),
-            Pace(cost["start_seconds"], step, 0.0, 0.0, 0.0, 0.0, test_clip, folder_bytes(folder)),
+            network_of(run.config),
+            Pace(results.cost["start_seconds"], step, 0.0, 0.0, 0.0, 0.0, test_clip, folder_bytes(folder)),
         )

@@ -15,6 +15,7 @@ from hydra.utils import instantiate
 from avs_lightning.data import ClipDataModule
 from avs_lightning.methods.loading import without_weights
 from avs_lightning.run import Run
+from avs_lightning.run.names import CHECKPOINTS
 from avs_lightning.studies.cells.cell import Cell
 from avs_lightning.studies.cells.plan import write_config
 from avs_lightning.studies.estimate.disk import folder_bytes
@@ -73,8 +74,7 @@ def run_trial(cell: Cell, folder: Path) -> Trial:
             time.sleep(0.05)
     finally:
         job.stop()
-    metrics = Run(run.folder).metrics or {}
-    cost = metrics.get("cost") or {}
+    cost = Run(run.folder).results.cost
     return Trial(
         data=data,
         drawing=drawing / clips if drawn else None,
@@ -82,7 +82,7 @@ def run_trial(cell: Cell, folder: Path) -> Trial:
         whole=time.perf_counter() - began,
         training=float(cost.get("train_seconds", 0.0)),
         testing=float(cost.get("test_seconds", 0.0)),
-        files={path.name: folder_bytes(path) for path in run.folder.iterdir() if path.name != "checkpoints"},
+        files={path.name: folder_bytes(path) for path in run.folder.iterdir() if path.name != CHECKPOINTS},
         failure=job.why() if code else "",
     )
 

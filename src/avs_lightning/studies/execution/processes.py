@@ -17,8 +17,8 @@ from avs_lightning import peers
 from avs_lightning.errors import UserError
 from avs_lightning.machine import available_cores, visible_gpus
 from avs_lightning.parent import end_with_parent
+from avs_lightning.run.names import OUTPUT
 
-LOG = "output.log"
 FROM_RUN_FOLDER = "--run-folder"
 """The option that composes the configuration which a run folder holds."""
 FOREIGN = (
@@ -117,7 +117,7 @@ class LocalJob:
     def __init__(
         self, folder: Path, command: str, environment: Mapping[str, str], on_end: Callable[[], None] = lambda: None
     ) -> None:
-        self.log = folder / LOG
+        self.log = folder / OUTPUT
         self._on_end: Callable[[], None] | None = on_end
         with self.log.open("ab") as log:
             self._start = log.tell()

@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from filelock import FileLock
 
 from avs_lightning.data.sound_names import OWN, probe_names
 from avs_lightning.files import NO_SPACE
-from avs_lightning.run import METRICS, Run, State
+from avs_lightning.run import Run, State
+from avs_lightning.run.names import FAILURE, METRICS
 from avs_lightning.studies.cells.cell import Cell
 from avs_lightning.studies.cells.locks import is_in_hand, lock_cell
 from avs_lightning.studies.cells.plan import write_config
@@ -135,13 +136,13 @@ def run_cells(
 
 def all_scores(cell: Cell) -> bool:
     """Say whether a cell's metrics.json has a score for each sound that its configuration asks for."""
-    metrics: dict[str, Any] | None = Run(cell.folder).metrics
-    if metrics is None:
+    run = Run(cell.folder)
+    if not run.is_done:
         return False
     if cell.command == "train" and not cell.config.get("test", True):
         return True
     asked = probe_names(cell.config.get("probes"), cell.config.get("probe_sounds"))
-    return {OWN, *asked} <= set(metrics.get("scores") or {})
+    return {OWN, *asked} <= set(run.results.scores)
 
 
 class _Cells:
@@ -224,7 +225,7 @@ class _Cells:
 
     def _start(self, cell: Cell) -> tuple[State, Job]:
         state = Run(cell.folder).state
-        (cell.folder / "failed.json").unlink(missing_ok=True)
+        (cell.folder / FAILURE).unlink(missing_ok=True)
         if Run(cell.folder).is_cut or cell.command == "eval":  # made anew, and avs eval writes into no finished folder
             (cell.folder / METRICS).unlink(missing_ok=True)
         write_config(cell)
@@ -234,7 +235,7 @@ class _Cells:
         if code == 0 and self.finished(cell):
             self._done(cell)
         elif code == 0:
-            self._failed(cell, f"it ended without all of its results in {cell.folder / 'metrics.json'}")
+            self._failed(cell, f"it ended without all of its results in {cell.folder / METRICS}")
         else:
             self._failed(cell, job.why())
 

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from submitit.core.utils import FailedJobError
 
 from avs_lightning.errors import UserError, near_matches
-from avs_lightning.run import CONFIG
+from avs_lightning.run.names import CONFIG
 from avs_lightning.studies.execution.processes import FOREIGN, FOREIGN_PREFIXES, PATIENCE, reason_in
 from avs_lightning.studies.execution.slurm_states import ENDED, FORGOTTEN, JobStates
 from avs_lightning.studies.execution.slurm_task import START, CellTask

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column
@@ -103,7 +102,7 @@ class Bars(Lines):
         fractions = 0.0
         for cell in running:
             fractions += (fraction := _fraction(cell))
-            phase = _phase(Run(cell.folder).progress)
+            phase = str(Run(cell.folder).progress or "starting")
             self.progress.update(self._tasks[cell.signature], completed=round(100 * fraction), left=phase)
         left = seconds_left(self.total, self.settled + fractions, self._before, now - self._begun)
         told = "" if left is None else f"about {spoken(left)} left"
@@ -129,16 +128,8 @@ def seconds_left(total: float, done: float, before: float, elapsed: float) -> fl
 
 
 def _fraction(cell: Cell) -> float:
-    return float((Run(cell.folder).progress or {}).get("fraction", 0.0))
-
-
-def _phase(seen: dict[str, Any] | None) -> str:
-    if seen is None:
-        return "starting"
-    if seen["phase"] != "train":
-        return str(seen["phase"])
-    of = f"/{seen['epochs']}" if (seen["epochs"] or -1) > 0 else ""  # trainer.max_steps alone may end it
-    return f"train, epoch {seen['epoch']}{of}"
+    progress = Run(cell.folder).progress
+    return progress.fraction if progress else 0.0
 
 
 def _say(text: str) -> None:
@@ -146,6 +137,5 @@ def _say(text: str) -> None:
 
 
 def _score(cell: Cell, state: State) -> str:
-    scores = (Run(cell.folder).metrics or {}).get("scores") or {}
-    miou = scores.get(OWN, {}).get(SCORE)
+    miou = Run(cell.folder).results.scores.get(OWN, {}).get(SCORE)
     return f", {score_label(SCORE)} {score_text(SCORE, miou)}" if state == State.DONE and miou is not None else ""

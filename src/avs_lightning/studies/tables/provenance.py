@@ -71,12 +71,12 @@ class Provenance:
 
 def provenance_of(folders: Iterable[Path]) -> Provenance:
     """Read the provenance of the runs that are done."""
-    runs = [run for run in map(Run, folders) if run.metrics is not None]
+    runs = [run for run in map(Run, folders) if run.is_done]
     names = [_data_name(run) for run in runs]
     return Provenance(
         data=_distinct(names),
         fingerprints=_distinct(
-            Fingerprint(f"{name}{apart}", str((run.metrics or {}).get("fingerprint", "unknown")))
+            Fingerprint(f"{name}{apart}", run.results.fingerprint or "unknown")
             for run, name, apart in zip(runs, names, _settings_apart(runs))
             if name
         ),
@@ -87,7 +87,7 @@ def provenance_of(folders: Iterable[Path]) -> Provenance:
 
 
 def _data_name(run: Run) -> str:
-    return str((run.metrics or {}).get("data") or _clip_settings(run).get("name", ""))
+    return run.results.data or str(_clip_settings(run).get("name", ""))
 
 
 def _settings_apart(runs: Sequence[Run]) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _clip_settings(run: Run) -> dict[str, Any]:
 
 
 def _code(run: Run) -> Code | None:
-    code = (run.metrics or {}).get("code") or run.environment.get("code")
+    code = run.results.code or run.environment.get("code")
     if not isinstance(code, Mapping) or not code:
         return None
     changes = " with changes" if code.get("dirty") else ""
@@ -114,10 +114,9 @@ def _code(run: Run) -> Code | None:
 
 
 def _machine(run: Run) -> str:
-    environment, cost = run.environment, (run.metrics or {}).get("cost")
+    environment = run.environment
     gpus, memory = environment.get("gpus"), environment.get("memory_gib")
-    device = str(cost.get("device", "cpu")) if isinstance(cost, Mapping) else "cpu"
-    if isinstance(gpus, list) and gpus and device != "cpu":
+    if isinstance(gpus, list) and gpus and run.results.cost.get("device", "cpu") != "cpu":
         return f"{len(gpus)} × {gpus[0]}"
     if "cores" not in environment:
         return ""

@@ -23,11 +23,11 @@ def results_of(plan: Plan) -> pd.DataFrame:
     states, rows = plan.states(), []
     for cell in plan.own:
         run, row = Run(cell.folder), {**cell.parameters, "seed": cell.seed, "state": str(states[cell.signature])}
-        metrics = (run.metrics or {}) if row["state"] == "done" else {}
-        if metrics:
-            row |= {"synthetic": metrics.get("synthetic"), "encoder": _encoder(run)}
-        for sound, scores in (metrics.get("scores") or {}).items():
-            row |= {name if sound == OWN else f"{sound}/{name}": value for name, value in scores.items()}
+        if run.is_done:
+            results = run.results
+            row |= {"synthetic": results.synthetic, "encoder": _encoder(run)}
+            for sound, scores in results.scores.items():
+                row |= {name if sound == OWN else f"{sound}/{name}": value for name, value in scores.items()}
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,11 +12,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from avs_lightning.files import write_whole
-from avs_lightning.run_files import RunFiles
-
-CONFIG, ENVIRONMENT, METRICS = "config.yaml", "environment.json", "metrics.json"
-PROGRESS, FAILURE, LOCK = "progress.json", "failed.json", ".lock"
-LAST, BEST = "checkpoints/last.ckpt", "checkpoints/best.ckpt"
+from avs_lightning.run.files import RunFiles
+from avs_lightning.run.names import CONFIG, ENVIRONMENT, FAILURE, LAST, LOCK, METRICS, PROGRESS
+from avs_lightning.run.results import Results
 
 
 class State(StrEnum):
@@ -29,6 +28,31 @@ class State(StrEnum):
     BLOCKED = "blocked"
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        fraction: of the whole run, 0 to 1; an estimate by numbers of clips.
+        phase: "train" or "test".
+        epoch: from 1.
+        epochs: of the training; -1 where steps alone end it.
+        updated: when this was written, unix seconds.
+    """
+
+    fraction: float
+    phase: str = ""
+    epoch: int = 0
+    epochs: int | None = None
+    updated: float = 0.0
+
+    def __str__(self) -> str:
+        if self.phase != "train":
+            return self.phase
+        of = f"/{self.epochs}" if (self.epochs or -1) > 0 else ""  # trainer.max_steps alone may end it
+        return f"train, epoch {self.epoch}{of}"
+
+
 class Run:
     """A run, read from its folder at the moment of asking; whatever is missing or damaged is empty."""
 
@@ -40,27 +64,33 @@ class Run:
         """How far it has come."""
         if self.is_locked():
             return State.RUNNING
-        if self.metrics is not None:
+        if self.is_done:
             return State.DONE
         if self.failure:
             return State.FAILED
         return State.RESUMED if (self.folder / LAST).exists() else State.NEW
 
     @property
-    def metrics(self) -> dict[str, Any] | None:
-        """What metrics.json holds; None where the run is not done or the file is cut."""
-        return self._mapping(METRICS)
+    def is_done(self) -> bool:
+        """Whether its results are there."""
+        return self._mapping(METRICS) is not None
 
     @property
     def is_cut(self) -> bool:
         """Whether there is a metrics.json that cannot be read."""
-        return (self.folder / METRICS).exists() and self.metrics is None
+        return (self.folder / METRICS).exists() and not self.is_done
 
     @property
-    def progress(self) -> dict[str, Any] | None:
+    def results(self) -> Results:
+        """What came out; empty where the run is not done."""
+        return Results.read(self._mapping(METRICS) or {})
+
+    @property
+    def progress(self) -> Progress | None:
         """What the run says about itself while it goes on; None where it says nothing, or nothing that can be read."""
-        progress = self._mapping(PROGRESS)
-        return progress if progress and "fraction" in progress else None
+        content = self._mapping(PROGRESS) or {}
+        known = {field.name: content[field.name] for field in fields(Progress) if field.name in content}
+        return Progress(**known) if "fraction" in known else None
 
     @property
     def config(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from avs_lightning.run_files import RunFiles
+from avs_lightning.run import RunFiles
 
 
 def test_what_is_not_there_is_missing_and_not_damaged(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from avs_lightning.run import Run, State
+from avs_lightning.run import Results, Run, State
 from avs_lightning.training.run_folder import RunFolder
 
 
@@ -35,7 +35,8 @@ def test_results_that_were_cut_are_not_done_and_nothing_else_is_lost(folder: Pat
     run = RunFolder(folder)
     run.last.touch()
     run.metrics.write_text(text)
-    assert Run(folder).metrics is None
+    assert not Run(folder).is_done
+    assert Run(folder).results == Results()
     assert Run(folder).is_cut
     assert Run(folder).state == State.RESUMED
     assert run.metrics.read_text() == text
