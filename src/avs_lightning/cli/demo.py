@@ -6,7 +6,7 @@ from pathlib import Path
 
 from avs_lightning.cli.help import WithDefaults
 from avs_lightning.data.sound_names import OWN, SOUNDS
-from avs_lightning.metrics.names import SCORES, score_label, score_text
+from avs_lightning.metrics.names import FRAME_SCORES, score_label, score_text
 
 
 def main(argv: list[str]) -> int:
@@ -50,7 +50,7 @@ def show(folder: Path) -> None:
     table = Table(title=title, header_style="bold")
     table.add_column("network")
     table.add_column("heard")
-    for name in SCORES:
+    for name in FRAME_SCORES:
         table.add_column(score_label(name), justify="right")
     best = max(scores, key=lambda name: float(scores[name][OWN]["miou_frame"]))
     for name, heard in scores.items():
@@ -89,4 +89,4 @@ def perfect_sight(run: Path) -> dict[str, float]:
 
 
 def _figures(scores: Mapping[str, float]) -> list[str]:
-    return [score_text(name, scores[name]) for name in SCORES]
+    return [score_text(name, scores[name]) for name in FRAME_SCORES]

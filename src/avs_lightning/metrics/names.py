@@ -1,6 +1,7 @@
 """How scores and their protocols are named and written wherever people read them."""
 
 import math
+from dataclasses import dataclass
 
 PROTOCOLS: dict[str, str] = {
     "reference": "as the released scripts: mean over batches of 4 clips",
@@ -10,7 +11,60 @@ PROTOCOLS: dict[str, str] = {
     "reference@1": "as the released scripts, but clip by clip",
 }
 """What each protocol is; `reference` is that of 4 clips a batch, and some papers report 1 or 2."""
-SCORES = ("miou_frame", "fscore_frame", "false_positive_rate")
+
+
+@dataclass(frozen=True)
+class Score:
+    """How people read a score.
+
+    Attributes:
+        name: in files, before the protocol.
+        title: in tables; the protocol is apart.
+        about: what it says.
+        scale: from the fraction that is measured to the number that is shown.
+        decimals: of the number that is shown.
+        higher_is_better: else a lower one is.
+        has_protocol: whether it is measured by several protocols.
+    """
+
+    name: str
+    title: str
+    about: str
+    scale: float = 100
+    decimals: int = 1
+    higher_is_better: bool = True
+    has_protocol: bool = True
+
+    def column(self, protocol: str) -> str:
+        """Return its name among the scores of a run."""
+        return f"{self.name}_{protocol}" if self.has_protocol else self.name
+
+    def text(self, value: float) -> str:
+        """Write a value that is already scaled."""
+        text = f"{value:.{self.decimals}f}"
+        return text.removeprefix("0") if self.scale == 1 else text
+
+    def signed(self, value: float) -> str:
+        """Write a difference, with its sign unless it rounds to zero."""
+        text = self.text(abs(value))
+        return text if not float(text) else ("+" if value > 0 else "−") + text
+
+
+SCORES = {
+    score.name: score
+    for score in (
+        Score("miou", "mIoU %", "mean share of what is predicted or true that is both: 100 is perfect"),
+        Score("fscore", "F", "F-score with beta² = 0.3, the best over thresholds: 1 is perfect", scale=1, decimals=3),
+        Score(
+            "false_positive_rate",
+            "wrongly on %",
+            "share of silent pixels that are switched on, mean over frames: 0 is perfect",
+            higher_is_better=False,
+            has_protocol=False,
+        ),
+    )
+}
+FRAME_SCORES = tuple(score.column("frame") for score in SCORES.values())
 """What a sound's row in a table holds."""
 
 
@@ -21,21 +75,22 @@ def protocol_label(protocol: str) -> str:
 
 def score_label(name: str) -> str:
     """Return what a score is called in tables: "miou_frame" is "mIoU %", "fscore_frame" "F"; the protocol is apart."""
-    if name.startswith("miou"):
-        return "mIoU %"
-    if name.startswith("fscore"):
-        return "F"
-    return "wrongly on %" if name == "false_positive_rate" else name
+    score = _score_of(name)
+    return score.title if score else name
 
 
-def score_text(name: str, value: float | None, decimals: int = 1) -> str:
+def score_text(name: str, value: float | None) -> str:
     """Write a fraction as its score is printed: "39.4" of an mIoU or a false-positive rate, ".570" of an F-score.
 
     Args:
         name: of the score, as in metrics.json.
         value: the fraction; None or NaN, where there is none, is a dash.
-        decimals: of a percentage; an F-score has three.
     """
     if value is None or math.isnan(value):
         return "–"
-    return f"{value:.3f}".removeprefix("0") if name.startswith("fscore") else f"{100 * value:.{decimals}f}"
+    score = _score_of(name)
+    return score.text(score.scale * value) if score else f"{100 * value:.1f}"
+
+
+def _score_of(name: str) -> Score | None:
+    return next((score for score in SCORES.values() if name.startswith(score.name)), None)

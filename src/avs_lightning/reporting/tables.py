@@ -13,7 +13,7 @@ from avs_lightning.data import example_batch
 from avs_lightning.data.sound_names import OWN, SOUNDS
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
-from avs_lightning.metrics.names import PROTOCOLS, SCORES, protocol_label, score_label, score_text
+from avs_lightning.metrics.names import FRAME_SCORES, PROTOCOLS, protocol_label, score_label, score_text
 
 
 def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Group:
@@ -32,10 +32,10 @@ def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Group
             notes.append(f"Protocol {label}: mIoU {miou} %, F {fscore} with its own sound.")
     table = Table(header_style="bold")
     table.add_column("sound")
-    for name in SCORES:
+    for name in FRAME_SCORES:
         table.add_column(score_label(name), justify="right")
     for sound, values in scores.items():
-        table.add_row(SOUNDS.get(sound, sound), *(score_text(name, values.get(name)) for name in SCORES))
+        table.add_row(SOUNDS.get(sound, sound), *(score_text(name, values.get(name)) for name in FRAME_SCORES))
     return Group(Text(title, style="bold"), table, *(Text(note, style="dim") for note in notes))
 
 

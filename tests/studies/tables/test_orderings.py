@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import pytest
 
-from avs_lightning.studies.spec.table_layout import SCORES, Claim, TableLayout
+from avs_lightning.studies.spec.table_layout import SHOWN, Claim, TableLayout
 from avs_lightning.studies.tables.orderings import HELD, NOT_HELD, UNKNOWN, Ordering, judge_claims
 
 BEST = Claim("all is best", {"stages": "all"})
@@ -43,8 +43,8 @@ def test_the_best_is_compared_with_the_best_of_the_others_in_every_combination()
     assert (ms3.where, ms3.outcome, ms3.rival) == ("MS3", NOT_HELD, "stages 1")
     assert (ms3.first, ms3.second) == (pytest.approx(41.2), pytest.approx(43.02))
     assert ordering.counts == "held in 1 of 2"
-    assert s4.text(SCORES["miou"]) == "S4: held, 72.00 against 70.00 (stages 2)"
-    assert ms3.text(SCORES["miou"]) == "MS3: did not hold, 41.20 against 43.02 (stages 1)"
+    assert s4.text(SHOWN["miou"]) == "S4: held, 72.00 against 70.00 (stages 2)"
+    assert ms3.text(SHOWN["miou"]) == "MS3: did not hold, 41.20 against 43.02 (stages 1)"
 
 
 def test_higher_and_lower_compare_two_values_only_where_it_is_claimed() -> None:
@@ -65,7 +65,7 @@ def test_equal_is_not_better() -> None:
 
 def test_of_false_positives_fewer_are_better() -> None:
     ordering = judged({("s4", "one"): [3.0], ("s4", "two"): [5.0], ("s4", "all"): [2.0]}, score="fpr")
-    assert ordering.cases[0].text(SCORES["fpr"]) == "held, 2.0 against 3.0 (stages 1)"
+    assert ordering.cases[0].text(SHOWN["fpr"]) == "held, 2.0 against 3.0 (stages 1)"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_missing_cell_leaves_it_open_unless_it_is_refuted(
     ordering = judged({("s4", "one"): [one], ("s4", "two"): [two], ("s4", "all"): [best]})
     (only,) = ordering.cases
     assert (only.outcome, only.missing) == (outcome, missing)
-    assert ("missing: " + ", ".join(missing) in only.text(SCORES["miou"])) == (outcome == UNKNOWN)
+    assert ("missing: " + ", ".join(missing) in only.text(SHOWN["miou"])) == (outcome == UNKNOWN)
     assert ordering.counts == ("held in 0 of 1" if outcome == NOT_HELD else "held in 0 of 1 (1 cannot be told)")
 
 
@@ -98,4 +98,4 @@ def test_means_decide_and_seeds_are_counted_where_all_cells_have_them() -> None:
     (only,) = ordering.cases
     assert (only.first, only.second) == (pytest.approx(66.6667, abs=1e-3), pytest.approx(62.25))
     assert (only.outcome, only.seeds_held, only.seeds) == (HELD, 2, 3)
-    assert only.text(SCORES["miou"]).endswith("better in 2 of 3 seeds")
+    assert only.text(SHOWN["miou"]).endswith("better in 2 of 3 seeds")

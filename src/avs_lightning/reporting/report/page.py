@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from plotly.offline import get_plotlyjs
 from avs_lightning.data.sound_names import SOUNDS
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
-from avs_lightning.metrics.names import PROTOCOLS, score_label
+from avs_lightning.metrics.names import PROTOCOLS, SCORES
 from avs_lightning.reporting.report.cells import Cell, cells_of
 from avs_lightning.reporting.report.clips import clip_gallery
 from avs_lightning.reporting.report.config_diff import config_differences, flatten
@@ -27,15 +28,6 @@ from avs_lightning.run.names import CLIP_INDEX, CLIP_SCORES, CONFIG, CURVES, ENV
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("page.js", "scores.js", "filters.js", "table.js", "charts.js", "clips.js", "runs.js")
-SCORES: dict[str, dict[str, Any]] = {
-    "miou": {"scale": 100, "digits": 1, "higher": True, "by_protocol": True,
-             "about": "mean share of what is predicted or true that is both: 100 is perfect"},
-    "fscore": {"scale": 1, "digits": 3, "higher": True, "by_protocol": True,
-               "about": "F-score with beta² = 0.3, the best over thresholds: 1 is perfect"},
-    "false_positive_rate": {"scale": 100, "digits": 1, "higher": False, "by_protocol": False,
-                            "about": "share of silent pixels that are switched on, mean over frames: 0 is perfect"},
-}  # fmt: skip
-SCORES = {name: {"title": score_label(name), **form} for name, form in SCORES.items()}
 FILES = (CONFIG, ENVIRONMENT, CURVES, METRICS, CLIP_SCORES, CLIP_INDEX, LOG)
 
 
@@ -65,10 +57,9 @@ def render(report: Report, place: Path) -> str:
     """Return the page of a report, whose links lead from the folder `place`."""
     results = read_results(report.runs)
     cells = cells_of(results)
-    rated = report.score if report.score == "false_positive_rate" else f"{report.score}_{report.protocol}"
-    gallery = clip_gallery(results, cells, rated)
+    gallery = clip_gallery(results, cells, SCORES[report.score].column(report.protocol))
     data = {
-        "scores": SCORES,
+        "scores": {name: asdict(score) for name, score in SCORES.items()},
         "protocols": PROTOCOLS,
         "sounds": SOUNDS,
         "loss": POINTS,

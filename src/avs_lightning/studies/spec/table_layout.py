@@ -9,58 +9,15 @@ from typing import Any
 import pandas as pd
 
 from avs_lightning.errors import UserError, choose
-from avs_lightning.metrics.names import PROTOCOLS, score_label, score_text
+from avs_lightning.metrics.names import PROTOCOLS, SCORES, Score
 from avs_lightning.studies.spec.published import check_comparable, published_names
 
 KEYS = ("rows", "columns", "score", "protocol", "published", "labels", "published_values", "orderings")
 CLAIM_KEYS = ("claim", "best", "higher", "lower", "where")
 
 
-@dataclass(frozen=True)
-class Score:
-    """How a score is shown.
-
-    Attributes:
-        name: in metrics.json, before the protocol.
-        scale: from the measured fraction to what tables hold.
-        decimals: of a percentage.
-        higher_is_better: else a lower one is.
-    """
-
-    name: str
-    scale: float = 100
-    decimals: int = 1
-    higher_is_better: bool = True
-
-    @property
-    def title(self) -> str:
-        """What tables call it."""
-        return score_label(self.name)
-
-    @property
-    def has_protocol(self) -> bool:
-        """Whether it is measured by several protocols."""
-        return self.name != "false_positive_rate"
-
-    def column(self, protocol: str) -> str:
-        """Return its name among the scores of a run."""
-        return f"{self.name}_{protocol}" if self.has_protocol else self.name
-
-    def text(self, value: float) -> str:
-        """Write a value that is already scaled."""
-        return score_text(self.name, value / self.scale, self.decimals)
-
-    def signed(self, value: float) -> str:
-        """Write a difference, with its sign unless it rounds to zero."""
-        text = self.text(abs(value))
-        return text if not float(text) else ("+" if value > 0 else "−") + text
-
-
-SCORES = {
-    "miou": Score("miou", decimals=2),
-    "fscore": Score("fscore", scale=1),
-    "fpr": Score("false_positive_rate", higher_is_better=False),
-}
+SHOWN = {"miou": replace(SCORES["miou"], decimals=2), "fscore": SCORES["fscore"], "fpr": SCORES["false_positive_rate"]}
+"""The scores of a study's table, by the names that study.yaml and `--score` use; with the decimals of the papers."""
 
 
 @dataclass(frozen=True)
@@ -129,12 +86,12 @@ class TableLayout:
     @property
     def units(self) -> dict[str, Score]:
         """How each score is shown."""
-        return {score: SCORES[score] for score in self.scores}
+        return {score: SHOWN[score] for score in self.scores}
 
     @property
     def leading(self) -> Score:
         """How the first score is shown."""
-        return SCORES[self.scores[0]]
+        return SHOWN[self.scores[0]]
 
     @property
     def title(self) -> str:
@@ -231,8 +188,8 @@ def _read(given: Mapping[str, Any], axes: Mapping[str, Collection[str]] | Sequen
 def _scores(given: Any, where: str) -> tuple[str, ...]:
     names = [given] if isinstance(given, str) else list(given or [])
     if not names:
-        raise UserError(f"{where}: name at least one of {', '.join(SCORES)}")
-    return tuple(dict.fromkeys(choose(str(name), SCORES, where) for name in names))
+        raise UserError(f"{where}: name at least one of {', '.join(SHOWN)}")
+    return tuple(dict.fromkeys(choose(str(name), SHOWN, where) for name in names))
 
 
 def _protocol(given: Any, where: str) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from avs_lightning.studies.spec.table_layout import Claim, Score, TableLayout
+from avs_lightning.metrics.names import Score
+from avs_lightning.studies.spec.table_layout import Claim, TableLayout
 
 HELD, NOT_HELD, UNKNOWN = "held", "did not hold", "cannot be told"
 Cells = Mapping[tuple[str, ...], pd.Series]

@@ -21,8 +21,8 @@ function twoLines(text) {
 }
 
 function unit(score = get("score")) {
-  const {title, scale, digits} = page.scores[score];
-  return {title, of: value => value === null ? null : scale * value, format: `.${digits}f`};
+  const {title, scale, decimals} = page.scores[score];
+  return {title, of: value => value === null ? null : scale * value, format: `.${decimals}f`};
 }
 
 function points(cell, name) { // of a curve: [epoch, mean, deviation]
@@ -58,7 +58,7 @@ function costChart(cells) {
   const {title, of, format} = unit(), axis = document.getElementById("axis-cost");
   if (!axis.options.length) axis.append(...Object.keys(COST_AXES).filter(name => page.runs.some(run => Number.isFinite(COST_AXES[name](run.cost))))
     .map(name => element("option", {}, name)));
-  const name = COST_AXES[get("cost")] ? get("cost") : axis.value || "train minutes", higher = page.scores[get("score")].higher;
+  const name = COST_AXES[get("cost")] ? get("cost") : axis.value || "train minutes", higher = page.scores[get("score")].higher_is_better;
   axis.value = name;
   const traces = cells.map(cell => {
     const cost = stats(runsOf(cell).map(run => COST_AXES[name](run.cost)).filter(Number.isFinite)), score = scoreOf(cell);

@@ -2,7 +2,7 @@
 const MISSING = "–", OWN = "true";
 
 function metric(score = get("score")) {
-  return page.scores[score].by_protocol ? `${score}_${get("protocol")}` : score;
+  return page.scores[score].has_protocol ? `${score}_${get("protocol")}` : score;
 }
 
 function stats(values) {
@@ -19,7 +19,7 @@ function scoreOf(cell, sound = OWN, score = get("score")) {
 
 function scoreText(score, value, signed = false) {
   if (value === null || value === undefined) return MISSING;
-  const {scale, digits} = page.scores[score], text = Math.abs(scale * value).toFixed(digits);
+  const {scale, decimals} = page.scores[score], text = Math.abs(scale * value).toFixed(decimals);
   const sign = !Number(text) ? "" : value < 0 ? "−" : signed ? "+" : "";
   return sign + (scale === 1 ? text.replace(/^0\./, ".") : text);
 }
@@ -39,13 +39,13 @@ function soundName(sound) {
 }
 
 function bestOf(cells, score) { // the mean over seeds decides, never a single seed
-  const {higher} = page.scores[score], scored = cells.filter(cell => scoreOf(cell, OWN, score).mean !== null);
+  const {higher_is_better: higher} = page.scores[score], scored = cells.filter(cell => scoreOf(cell, OWN, score).mean !== null);
   const sign = higher ? 1 : -1;
   return scored.sort((a, b) => sign * (scoreOf(b, OWN, score).mean - scoreOf(a, OWN, score).mean))[0];
 }
 
 function verdict(cell) { // in words: does it need the sound?
-  const own = scoreOf(cell).mean, sign = page.scores[get("score")].higher ? 1 : -1;
+  const own = scoreOf(cell).mean, sign = page.scores[get("score")].higher_is_better ? 1 : -1;
   const other = ["muted", "noise", "swapped"].map(sound => [sound, scoreOf(cell, sound).mean]);
   const known = other.filter(([, value]) => value !== null);
   if (own === null || !known.length) return null;

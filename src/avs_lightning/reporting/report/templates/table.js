@@ -10,8 +10,8 @@ const COSTS = [
 
 function columns() {
   const score = get("score"), write = value => scoreText(score, value), protocol = `protocol ${get("protocol")}`;
-  const scores = Object.entries(page.scores).map(([name, {title, about, by_protocol}]) => ({
-    key: name, title, group: "scores", score: name, about: about + (by_protocol ? `, ${protocol}` : ""),
+  const scores = Object.entries(page.scores).map(([name, {title, about, has_protocol}]) => ({
+    key: name, title, group: "scores", score: name, about: about + (has_protocol ? `, ${protocol}` : ""),
     read: cell => { const found = scoreOf(cell, OWN, name); return [meanText(found, value => scoreText(name, value)), found.mean]; },
   }));
   const probes = heard().filter(sound => sound !== OWN).flatMap(sound => [
