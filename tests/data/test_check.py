@@ -146,3 +146,8 @@ def test_nothing_to_check(tmp_path: Path, both: Path) -> None:
     (both / "Single-source" / "s4_meta_data.csv").unlink()
     with pytest.raises(UserError, match="metadata file missing"):
         check(both)
+
+
+def test_clips_of_several_names_have_one_cause() -> None:
+    problems = [Problem("masks", name, Path(name), f"clip {name!r} has no mask") for name in ("garden", "street")]
+    assert "masks: 2 files" in printed(problems)
