@@ -97,3 +97,11 @@ def test_what_is_wrong_with_clips_of_ones_own_is_said_once_for_each_cause(
               "30x40 pixels, expected 40x30", "clip not in the CSV (note): 1 file")  # fmt: skip
     for words in causes:
         assert words in " ".join(ended.out.split()), ended.out
+
+
+def test_settings_of_drawn_clips_are_none_of_ones_own(
+    avs: Callable, own_folder: Callable[..., Path], tmp_path: Path
+) -> None:
+    ended = avs("train", "data=folder", f"data.root={own_folder(tmp_path)}", "experiment=small", "encoder=test_resnet")
+    assert ended.code == 1
+    assert "data.synthetic is no setting of FolderDataModule" in ended.err
