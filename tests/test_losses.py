@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from avs_lightning.errors import UserError
-from avs_lightning.losses import mask_bce
+from avs_lightning.losses import mask_loss
 from avs_lightning.methods.avs.losses import avm_audio, avm_cosine, avm_visual
 from avs_lightning.models import NetworkOutput
 
@@ -142,7 +142,9 @@ def test_losses_equal_plain_loops(stages, partly):
         labelled = torch.ones_like(labelled)
     given = labelled if partly else None
     kept = labelled.flatten().tolist()
-    assert mask_bce(out.logits, masks, given).item() == pytest.approx(plain_bce(out.logits, masks, labelled), rel=1e-5)
+    assert mask_loss(out.logits, masks[:, :, 0], given).item() == pytest.approx(
+        plain_bce(out.logits, masks, labelled), rel=1e-5
+    )
     for distance, normalize in product(("kl", "euclidean"), (False, True)):
         for loss, plain in ((avm_audio, plain_avm_audio), (avm_visual, plain_avm_visual)):
             value = loss(out, stages, distance, given, normalize).item()
@@ -161,7 +163,7 @@ def test_every_loss_reaches_what_it_should_teach():
 def test_unlabelled_frames_neither_count_nor_learn(loss):
     out = some_output()
     masks, labelled = some_masks(out)
-    (mask_bce(out.logits, masks, labelled) + loss(out, labelled=labelled)).backward()
+    (mask_loss(out.logits, masks[:, :, 0], labelled) + loss(out, labelled=labelled)).backward()
     for leaf in leaves(out):
         if leaf.grad is not None:
             assert leaf.grad[~labelled].abs().sum() == 0
@@ -199,7 +201,7 @@ def test_double_precision_stays():
     out = some_output()
     double = NetworkOutput(out.logits.double(), [f.double() for f in out.features], [a.double() for a in out.audio])
     masks, labelled = some_masks(out)
-    assert mask_bce(double.logits, masks, labelled).dtype == torch.float64
+    assert mask_loss(double.logits, masks[:, :, 0], labelled).dtype == torch.float64
     for loss in AVM:
         assert loss(double).dtype == torch.float64
 
@@ -208,7 +210,7 @@ def test_no_labelled_frame_is_a_zero_with_a_graph():
     out = some_output()
     none = torch.zeros(3, 5, dtype=torch.bool)
     masks = torch.zeros_like(out.logits)
-    losses = [mask_bce(out.logits, masks, none), *(loss(out, labelled=none) for loss in AVM)]
+    losses = [mask_loss(out.logits, masks[:, :, 0], none), *(loss(out, labelled=none) for loss in AVM)]
     losses += [loss(out, distance="euclidean", labelled=none) for loss in (avm_audio, avm_visual)]
     total = sum(losses)
     total.backward()
@@ -238,8 +240,8 @@ def test_autocast_does_not_reach_the_losses():
         assert value == loss(full)
     for enabled in (True, False):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
-            value = mask_bce(half.logits, masks.bfloat16(), labelled)
-        assert value == mask_bce(full.logits, masks, labelled)
+            value = mask_loss(half.logits, masks[:, :, 0], labelled)
+        assert value == mask_loss(full.logits, masks[:, :, 0], labelled)
 
 
 def test_extreme_logits_stay_finite():
@@ -247,7 +249,7 @@ def test_extreme_logits_stay_finite():
     with torch.no_grad():
         out.logits.mul_(1e4)
     masks, _ = some_masks(out)
-    total = mask_bce(out.logits, masks) + sum(loss(out) for loss in AVM)
+    total = mask_loss(out.logits, masks[:, :, 0]) + sum(loss(out) for loss in AVM)
     total.backward()
     assert total.isfinite()
     assert all(leaf.grad.isfinite().all() for leaf in leaves(out))
@@ -310,7 +312,7 @@ def global_batch():
 
 def losses_and_gradients(net, images, audio, masks, labelled):
     out = net(images, audio)
-    losses = {"bce": mask_bce(out.logits, masks, labelled), "cosine": avm_cosine(out, labelled=labelled)}
+    losses = {"bce": mask_loss(out.logits, masks[:, :, 0], labelled), "cosine": avm_cosine(out, labelled=labelled)}
     for distance in ("kl", "euclidean"):
         for normalize in (False, True):
             name, options = f"{distance} {normalize}", {"distance": distance, "normalize": normalize}
@@ -333,7 +335,7 @@ def half_batch(rank):
             torch.distributed.all_reduce(gradient)
             gradient /= 2
     with torch.no_grad():
-        alone = mask_bce(share[2], share[2], share[3])
+        alone = mask_loss(share[2], share[2][:, :, 0], share[3])
     return losses, gradients, alone
 
 
@@ -341,7 +343,7 @@ def ddp_total(rank):
     net = torch.nn.parallel.DistributedDataParallel(Net())
     images, audio, masks, labelled = (tensor[2 * rank : 2 * rank + 2] for tensor in global_batch())
     out = net(images, audio)
-    total = mask_bce(out.logits, masks, labelled) + 0.5 * avm_audio(out, labelled=labelled)
+    total = mask_loss(out.logits, masks[:, :, 0], labelled) + 0.5 * avm_audio(out, labelled=labelled)
     total.backward()
     return total.detach(), [p.grad for p in net.parameters()]
 
@@ -361,4 +363,31 @@ def test_two_processes_equal_one(in_two_processes):
         for one, bce, audio in zip(of_total, gradients["bce"], gradients["audio kl False"]):
             torch.testing.assert_close(one, bce + 0.5 * audio, rtol=1e-4, atol=1e-7)
         share = [tensor[2 * rank : 2 * rank + 2] for tensor in global_batch()]
-        assert alone == mask_bce(share[2], share[2], share[3])  # in evaluation, nothing is gathered
+        assert alone == mask_loss(share[2], share[2][:, :, 0], share[3])  # in evaluation, nothing is gathered
+
+
+def test_the_loss_of_several_classes_is_the_cross_entropy_of_labelled_frames():
+    generator = torch.Generator().manual_seed(3)
+    logits, labels = torch.randn(2, 3, 4, 8, 8, generator=generator), torch.randint(4, (2, 3, 8, 8)).byte()
+    labelled = torch.tensor([[True, False, True], [False, False, True]])
+    expected = 0.0
+    for clip, t in labelled.nonzero().tolist():
+        p = logits[clip, t].softmax(0)
+        expected -= p.gather(0, labels[clip, t][None].long()).log().mean().item() / 3
+    assert mask_loss(logits, labels, labelled).item() == pytest.approx(expected, rel=1e-5)
+    assert mask_loss(logits, labels, torch.zeros(2, 3)) == 0
+
+
+@pytest.mark.parametrize("loss", [avm_audio, avm_visual])
+def test_of_several_classes_what_is_not_background_is_matched_with_the_sound(loss):
+    out = some_output()
+    logits = torch.randn(3, 5, 4, 64, 64, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    several = NetworkOutput(logits, out.features, out.audio)
+    # A binary mask weighs by the sigmoid of pooled logits: these make it the share of pixels that are not background.
+    shares = (logits.argmax(2, keepdim=True) > 0).double().detach()
+    for stage, size in enumerate(SIZES, start=1):
+        share = torch.nn.functional.adaptive_avg_pool2d(shares.flatten(0, 1), size).clamp(1e-9, 1 - 1e-9)
+        same = NetworkOutput(share.logit().unflatten(0, (3, 5)), [z.double() for z in out.features], out.audio)
+        assert loss(several, [stage]).item() == pytest.approx(loss(same, [stage]).item(), rel=1e-4)
+    loss(several).backward()
+    assert logits.grad is None

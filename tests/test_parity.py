@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from avs_lightning import AVS
-from avs_lightning.losses import mask_bce
+from avs_lightning.losses import mask_loss
 from avs_lightning.methods.avs import VGGish
 from avs_lightning.methods.avs.losses import avm_audio, avm_visual
 from avs_lightning.methods.avs.reference_names import reference_name
@@ -64,7 +64,7 @@ def case(request, parity, fill, filled) -> SimpleNamespace:
     net = AVS.from_reference(entries, encoder=encoder, stages=stages)
     images, audio, masks = (torch.from_numpy(x)[None] for x in fill.clip_inputs(seed, 1))
     out = net(images, audio)
-    losses = {"bce": mask_bce(out.logits, masks), "bce_first": mask_bce(out.logits[:, :1], masks[:, :1])}
+    losses = {"bce": mask_loss(out.logits, masks[:, :, 0]), "bce_first": mask_loss(out.logits[:, :1], masks[:, :1, 0])}
     if stages:
         losses |= matching_losses(out, stages, normalize=True)
     losses["total"] = losses["bce"] + 0.5 * losses["avm_kl"] if stages else losses["bce"]

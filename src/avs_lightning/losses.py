@@ -30,17 +30,22 @@ def gather_rows(rows: Tensor) -> Tensor:
     return torch.cat(torch.distributed.nn.functional.all_gather(rows))
 
 
-def mask_bce(logits: Tensor, masks: Tensor, labelled: Tensor | None = None) -> Tensor:
-    """Return the binary cross entropy, the mean over the pixels of all labelled frames; 0 where there is none.
+def mask_loss(logits: Tensor, labels: Tensor, labelled: Tensor | None = None) -> Tensor:
+    """Return the cross entropy, the mean over the pixels of all labelled frames; 0 where there is none.
+
+    Binary for one logit a pixel, where every class but the background sounds.
 
     Args:
-        logits: [B, T, 1, H, W].
-        masks: [B, T, 1, H, W], 1 where the pixel sounds.
+        logits: [B, T, K, H, W].
+        labels: [B, T, H, W], the class of each pixel.
         labelled: [B, T], the frames that carry a mask; None for all.
     """
     logits = full_precision(logits)
-    pixels = F.binary_cross_entropy_with_logits(logits, masks.to(logits), reduction="none")
-    frames, kept = gather_frames(pixels.mean(dim=(2, 3, 4)).flatten(), logits, labelled)
+    if logits.shape[2] == 1:
+        pixels = F.binary_cross_entropy_with_logits(logits[:, :, 0], (labels > 0).to(logits), reduction="none")
+    else:
+        pixels = F.cross_entropy(logits.flatten(0, 1), labels.flatten(0, 1).long(), reduction="none")
+    frames, kept = gather_frames(pixels.mean(dim=(-2, -1)).flatten(), logits, labelled)
     return mean_rows(frames, kept)
 
 

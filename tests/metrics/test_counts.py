@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from avs_lightning.errors import UserError
-from avs_lightning.metrics.counts import count_frames, thresholds
+from avs_lightning.metrics.binary import thresholds
+from avs_lightning.metrics.protocols import count_frames
 
 
 def logits_and_masks(clips=3, frames=5, height=16, width=24, seed=0):
@@ -80,7 +81,7 @@ def test_nan_has_no_score():
 @pytest.mark.parametrize(
     ("logits", "masks", "labelled", "words"),
     [
-        ((2, 5, 8, 8), (2, 5, 8, 4), None, r"\[2, 5, 8, 8\], masks \[2, 5, 8, 4\]"),
+        ((2, 5, 8, 8), (2, 5, 8, 4), None, r"\[2, 5, 8, 8\], labels \[2, 5, 8, 4\]"),
         ((10, 8, 8), (10, 8, 8), None, r"\[clips, T, H, W\]"),
         ((2, 5, 71, 8, 8), (2, 5, 71, 8, 8), None, r"\[clips, T, 1, H, W\]"),
         ((2, 5, 8, 8), (2, 5, 8, 8), (2, 4), r"labelled \[2, 4\] must be \[clips, T\] = \[2, 5\]"),

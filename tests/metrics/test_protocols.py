@@ -8,8 +8,7 @@ import torch
 from avs_lightning.benchmarks.threshold_loop import looped_f_score
 from avs_lightning.errors import UserError
 from avs_lightning.metrics import PROTOCOLS, f_score, mean_iou
-from avs_lightning.metrics.counts import count_frames
-from avs_lightning.metrics.protocols import false_positive_rate
+from avs_lightning.metrics.protocols import count_frames
 
 
 @pytest.fixture
@@ -129,7 +128,7 @@ def test_false_positive_rate(scored):
         for c, t in labelled.nonzero().tolist()
         if (masks[c, t] == 0).any()
     ]
-    assert float(false_positive_rate(count_frames(*scored))) == pytest.approx(np.mean(expected), abs=1e-6)
+    assert float(count_frames(*scored).false_positive_rate()) == pytest.approx(np.mean(expected), abs=1e-6)
 
 
 @pytest.mark.parametrize("score", [mean_iou, f_score])

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avs_lightning.data import ClipBatch
-from avs_lightning.losses import mask_bce
+from avs_lightning.frames import Lengths, flatten_frames, unflatten_frames
+from avs_lightning.losses import mask_loss
 from avs_lightning.models import NetworkOutput
 from avs_lightning.models.heads import Head
 
@@ -34,20 +35,23 @@ class TwoHeads(Head):
         self.coarse_weight = coarse_weight
         self.fine, self.coarse = nn.Conv2d(channels, classes, 1), nn.Conv2d(channels, classes, 1)
 
-    def output(self, features: list[Tensor], audio: list[Tensor | None], size: tuple[int, int]) -> TwoOutputs:
-        """Return both."""
+    def output(
+        self, features: list[Tensor], audio: list[Tensor | None], size: tuple[int, int], lengths: Lengths = None
+    ) -> TwoOutputs:
+        """Return both; of padding, zeros."""
 
         def whole(x: Tensor) -> Tensor:
             return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
-        shape = features[0].shape[:2]
-        maps = [z.flatten(0, 1) for z in features]
-        fine = whole(self.fine(torch.stack([F.interpolate(z, maps[0].shape[-2:]) for z in maps]).sum(0)))
-        coarse = whole(self.coarse(maps[-1]))
-        return TwoOutputs(fine.unflatten(0, shape), features, audio, coarse.unflatten(0, shape))
+        def clips(logits: Tensor) -> Tensor:
+            return unflatten_frames(whole(logits), features[0].shape[:2], lengths)
+
+        maps = [flatten_frames(z, lengths) for z in features]
+        fine = self.fine(torch.stack([F.interpolate(z, maps[0].shape[-2:]) for z in maps]).sum(0))
+        return TwoOutputs(clips(fine), features, audio, clips(self.coarse(maps[-1])))
 
     def losses(self, out: NetworkOutput, batch: ClipBatch) -> Mapping[str, Tensor]:
-        """BCE of both."""
+        """Cross entropy of both."""
         assert isinstance(out, TwoOutputs)
-        coarse = mask_bce(out.coarse, batch.masks, batch.labelled)
+        coarse = mask_loss(out.coarse, batch.labels, batch.labelled)
         return {**super().losses(out, batch), "coarse": self.coarse_weight * coarse}

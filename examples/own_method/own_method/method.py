@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from avs_lightning.data import ClipBatch
 from avs_lightning.data.sound import Sound
 from avs_lightning.errors import UserError
+from avs_lightning.frames import flatten_frames, unflatten_frames
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.models import NetworkOutput
 from avs_lightning.models.decoders import build_decoder
@@ -55,7 +56,7 @@ class OwnMethod(SegmentationMethod):
         )
         self.neck = nn.ModuleList(nn.Conv2d(n, channels, 1) for n in widths)
         self.hearing = nn.Linear(bands, channels)
-        self.decoder = build_decoder(decoder)
+        self.decoder = build_decoder({**decoder, "classes": self.logits})
         if stage == 1:
             self.hearing.requires_grad_(False)
 
@@ -74,11 +75,12 @@ class OwnMethod(SegmentationMethod):
         if self.stage == 2:
             heard = self.hearing(band_energies(batch.sound, frames, self.bands).to(batch.images.dtype))
             gains = heard.sigmoid()[..., None, None]
-        x, features = batch.images.flatten(0, 1), []
+        x, features = flatten_frames(batch.images, batch.lengths), []
         for stage, neck in zip(self.stages, self.neck):
             x = stage(x)
-            features.append(neck(x).relu().unflatten(0, (clips, frames)) * gains)
-        return self.decoder.output(features, [None] * 4, (batch.images.shape[-2], batch.images.shape[-1]))
+            features.append(unflatten_frames(neck(x).relu(), (clips, frames), batch.lengths) * gains)
+        size = batch.images.shape[-2], batch.images.shape[-1]
+        return self.decoder.output(features, [None] * 4, size, batch.lengths)
 
     def losses(self, out: NetworkOutput, batch: ClipBatch) -> Mapping[str, Tensor]:
         """The head's own."""

@@ -7,7 +7,7 @@ import torch
 
 from avs_lightning.benchmarks.measuring import Comparison, Place, Variant, Work
 from avs_lightning.benchmarks.quadratic_tpavi import QuadraticTPAVI
-from avs_lightning.losses import mask_bce
+from avs_lightning.losses import mask_loss
 from avs_lightning.methods.avs import AVS
 from avs_lightning.methods.avs.losses import avm_audio
 
@@ -36,13 +36,13 @@ def prepare_step(encoder: str, side: int, place: Place, quadratic: bool) -> Work
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4)
     images = torch.randn(place.batch, FRAMES, 3, side, side, device=place.device)
     audio = torch.rand(place.batch, FRAMES, 128, device=place.device)
-    masks = (torch.rand(place.batch, FRAMES, 1, side, side, device=place.device) > 0.5).float()
+    labels = (torch.rand(place.batch, FRAMES, side, side, device=place.device) > 0.5).byte()
 
     def step() -> None:
         optimizer.zero_grad()
         with place.autocast():
             out = network(images, audio)
-        (mask_bce(out.logits, masks) + 0.5 * avm_audio(out)).backward()
+        (mask_loss(out.logits, labels) + 0.5 * avm_audio(out)).backward()
         optimizer.step()
 
     return step

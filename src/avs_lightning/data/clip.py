@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from avs_lightning.data.sound import Sound, collate_sounds, described, filled
+from avs_lightning.frames import existing
 
 T = TypeVar("T")
 
@@ -59,8 +60,7 @@ class ClipBatch:
     @property
     def valid(self) -> Tensor:
         """[B, T] bool, the frames that exist."""
-        lengths = torch.tensor(self.lengths).to(self.images.device, non_blocking=True)
-        return torch.arange(self.images.shape[1], device=lengths.device) < lengths[:, None]
+        return existing(self.lengths, self.images.shape[1], self.images.device)
 
     def __repr__(self) -> str:
         return described(self)

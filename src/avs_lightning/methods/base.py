@@ -2,7 +2,7 @@
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import pytorch_lightning as pl
@@ -11,7 +11,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from avs_lightning.data import ClipBatch
+from avs_lightning.data import BINARY, ClipBatch
 from avs_lightning.errors import UserError
 from avs_lightning.methods.optimizers import ADAM, build_optimizer
 from avs_lightning.methods.published import leave_out, whole_entries
@@ -36,31 +36,44 @@ class SegmentationMethod(pl.LightningModule):
     Args:
         optimizer: `_target_` and arguments of an optimiser, see `build_optimizer`; None: Adam.
         schedule: `name` and `warmup_steps` of the learning rate's schedule; None: a constant rate.
+        classes: of the data, by name, the background first.
 
     Attributes:
+        classes: of the arguments.
+        logits: K, that the network has for each pixel: 1 for two classes.
         start_prefix: of the entries that a checkpoint to start from has to bring by name and shape, "" for all.
         quick_settings: groups of the configuration, or settings, that hardly change how long a step takes.
         test_scores: by the name of each test dataloader, in order (`set_test_sets`); scores are logged under it.
         clip_scores: after a test, by the same names, the scores of each clip by itself.
         published: by submodule, the hash of the published weights that it was built with and keeps frozen; checkpoints
             name these instead of holding them.
-        score_names: what each set of scores holds; a subclass that logs more in the validation adds its names.
     """
 
-    score_names: tuple[str, ...] = SegmentationScores.names
     start_prefix: ClassVar[str] = ""
     quick_settings: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, optimizer: Mapping[str, Any] | None = None, schedule: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        optimizer: Mapping[str, Any] | None = None,
+        schedule: Mapping[str, Any] | None = None,
+        classes: Sequence[str] = BINARY,
+    ):
         super().__init__()
+        self.classes = tuple(classes)
+        self.logits = 1 if len(self.classes) == 2 else len(self.classes)
         self.optimizer_options, self.schedule_options = dict(optimizer or ADAM), dict(schedule or {})
         self.published: dict[str, str] = {}
-        self.val_scores = SegmentationScores()
+        self.val_scores = SegmentationScores(len(self.classes))
         self.test_scores: dict[str, SegmentationScores] = {}
         self.clip_scores: dict[str, ClipScores] = {}
         self._val_miou: float | None = None  # of the present weights
         self._unread: list[tuple[int, list[str], dict[str, Tensor]]] = []  # batches whose losses nobody has looked at
         self.set_test_sets(["test"])
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """What each set of scores holds; a subclass that logs more in the validation adds its names."""
+        return self.val_scores.names
 
     @classmethod
     def published_parts(cls, hyper_parameters: Mapping[str, Any]) -> tuple[str, ...]:
@@ -148,7 +161,7 @@ class SegmentationMethod(pl.LightningModule):
 
     def set_test_sets(self, names: list[str]) -> None:
         """Name the test dataloaders that are to come."""
-        self.test_scores = {name: SegmentationScores() for name in names}
+        self.test_scores = {name: SegmentationScores(len(self.classes)) for name in names}
         self._test_scores = nn.ModuleList(self.test_scores.values())  # a ModuleDict has no place for "train"
         self.clip_scores = {}
 
@@ -211,7 +224,7 @@ class SegmentationMethod(pl.LightningModule):
         )
 
     def validation_step(self, batch: ClipBatch, batch_index: int) -> None:
-        self.val_scores.update(self(batch).logits, batch.masks, batch.labelled, batch.indices)
+        self._count(self.val_scores, batch)
 
     def on_validation_epoch_end(self) -> None:
         _, values = self._log_scores("val", self.val_scores)
@@ -219,8 +232,10 @@ class SegmentationMethod(pl.LightningModule):
         self.log("mIoU", values["miou_frame"], prog_bar=True, logger=False)
 
     def test_step(self, batch: ClipBatch, batch_index: int, dataloader_idx: int = 0) -> None:
-        scores = list(self.test_scores.values())[dataloader_idx]
-        scores.update(self(batch).logits, batch.masks, batch.labelled, batch.indices)
+        self._count(list(self.test_scores.values())[dataloader_idx], batch)
+
+    def _count(self, scores: SegmentationScores, batch: ClipBatch) -> None:
+        scores.update(self(batch).logits, batch.labels, batch.labelled, batch.indices, batch.lengths)
 
     def on_test_epoch_end(self) -> None:
         for name, scores in self.test_scores.items():

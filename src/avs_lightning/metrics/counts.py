@@ -2,47 +2,90 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from avs_lightning.errors import UserError
 
-LEVELS = 255
-
 
 @dataclass
 class FrameCounts:
-    """Numbers of pixels in each frame of n clips of T frames.
+    """Numbers of pixels in each frame of n clips of T frames; a subclass says of what, and scores them.
 
     Attributes:
         labelled: [n, T] bool; the frames to score.
         pixels: [n, T] int32, all pixels; -1 where a prediction is NaN, see `checked`.
-        foreground: [n, T] int32, pixels that sound by the ground truth.
-        predicted: [n, T] int32, pixels with sigmoid(logit) > 0.5.
-        correct: [n, T] int32, those of `predicted` that are foreground.
-        predicted_at: [n, T, 255] int32, pixels with sigmoid(logit) >= the k-th threshold of the F-score.
-        correct_at: [n, T, 255] int32, those of `predicted_at` that are foreground.
+        protocols: those that the scores have.
     """
 
     labelled: Tensor
     pixels: Tensor
-    foreground: Tensor
-    predicted: Tensor
-    correct: Tensor
-    predicted_at: Tensor
-    correct_at: Tensor
 
-    def __getitem__(self, rows: slice | Tensor) -> FrameCounts:
-        return FrameCounts(*(getattr(self, field.name)[rows] for field in fields(self)))
+    protocols: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def miou(self, protocol: str = "reference", batch_clips: int = 4) -> Tensor:
+        """Return the mean intersection over union, see `mean_iou`."""
+
+    @abstractmethod
+    def fscore(self, protocol: str = "reference", batch_clips: int = 4) -> Tensor:
+        """Return the F-score, see `f_score`."""
+
+    @abstractmethod
+    def frame_ious(self) -> Tensor:
+        """Return each frame's IoU, float64."""
+
+    @abstractmethod
+    def false_positives(self) -> Tensor:
+        """Return each frame's share of background pixels that are switched on, float64; NaN where it has none."""
+
+    @abstractmethod
+    def sounding(self) -> Tensor:
+        """Return which labelled frames have anything that sounds, bool."""
+
+    @abstractmethod
+    def clip_fscores(self) -> Tensor:
+        """Return each clip's F-score over the frames that sound, [n]; 0 where none does."""
+
+    def false_positive_rate(self) -> Tensor:
+        """Return the share of background pixels that are switched on, averaged over frames that have any; else 0."""
+        rates = self.scored().false_positives()
+        rates = rates[~rates.isnan()]
+        return (rates.sum() / max(len(rates), 1)).float()
+
+    def scored(self) -> Self:
+        """Return the labelled frames only, with one axis for [n, T].
+
+        Raises:
+            UserError: there is none.
+        """
+        if not self.labelled.any():
+            raise UserError("there is no labelled frame to score: this split carries no masks")
+        return self[self.labelled]
+
+    def __getitem__(self, rows: slice | Tensor) -> Self:
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def numbers(self) -> Tensor:
         """Return all counts as one table [n, numbers a clip], int32; see `from_numbers`."""
         return torch.cat([getattr(self, field.name).flatten(1).int() for field in fields(self)], dim=1)
 
-    def checked(self) -> FrameCounts:
+    @classmethod
+    def from_numbers(cls, numbers: Tensor, widths: Sequence[int]) -> Self:
+        """Take apart what `numbers` has joined; `widths` are how many numbers each field has a frame."""
+        frames = numbers.shape[1] // sum(widths)
+        parts = numbers.split([width * frames for width in widths], dim=1)
+        labelled, *others = (
+            part if width == 1 else part.unflatten(1, (frames, width)) for part, width in zip(parts, widths)
+        )
+        return cls(labelled.bool(), *others)
+
+    def checked(self) -> Self:
         """Return the counts, which no prediction makes meaningless.
 
         Raises:
@@ -57,69 +100,18 @@ class FrameCounts:
             )
         return self
 
-    @classmethod
-    def from_numbers(cls, numbers: Tensor) -> FrameCounts:
-        """Take apart what `numbers` has joined."""
-        frames = numbers.shape[1] // (5 + 2 * LEVELS)
-        labelled, *single, predicted_at, correct_at = numbers.split([frames] * 5 + [frames * LEVELS] * 2, dim=1)
-        levels = (part.unflatten(1, (frames, LEVELS)) for part in (predicted_at, correct_at))
-        return cls(labelled.bool(), *single, *levels)
+
+def frame_sizes(logits: Tensor) -> Tensor:
+    """Return the pixels of each frame of logits [n, T, K, H, W], [n, T] int32; -1 where one is NaN."""
+    pixels = logits.shape[-2] * logits.shape[-1]
+    return logits.isnan().any(-1).any(-1).any(-1).int().mul_(-1 - pixels).add_(pixels)
 
 
-def count_frames(logits: Tensor, masks: Tensor, labelled: Tensor | None = None) -> FrameCounts:
-    """Count the pixels of each frame; nothing here waits for the device, and so NaN is found by `FrameCounts.checked`.
-
-    Args:
-        logits: [clips, T, H, W] or [clips, T, 1, H, W].
-        masks: the same shape; above 0.5 where the pixel sounds.
-        labelled: [clips, T], the frames that carry a mask; None for all.
-
-    Raises:
-        UserError: for shapes that do not fit.
-    """
-    logits, masks, labelled = _checked(logits.detach(), masks, labelled)
-    # One frame at a time stays in cache, and the last bit of a sigmoid depends on an element's place in its tensor:
-    # so counted, a frame scores the same in every batch.
-    levels = _levels(logits.device)
-    frames = [_count_frame(*frame, levels) for frame in zip(logits.flatten(0, 1), masks.flatten(0, 1))]
-    pixels = logits.isnan().any(-1).any(-1).int().mul_(-1 - logits[0, 0].numel()).add_(logits[0, 0].numel())
-    counted = (torch.stack(column).unflatten(0, labelled.shape) for column in zip(*frames))
-    return FrameCounts(labelled, pixels, *counted)
+def f_scores(correct: Tensor, predicted: Tensor, foreground: Tensor) -> Tensor:
+    """Return F-scores with beta^2 = 0.3, float64, from numbers of pixels that broadcast; 0 where nothing is correct."""
+    precision = correct.double() / (predicted.double() + 1e-20)
+    recall = correct.double() / (foreground.double() + 1e-20)
+    return ((1 + BETA_SQUARED) * precision * recall / (BETA_SQUARED * precision + recall)).nan_to_num()
 
 
-def thresholds() -> Tensor:
-    """Return the F-score's 255 thresholds, [255] on the CPU; float32 on purpose: the last one then is exactly 1."""
-    return torch.linspace(0, 1 - 1e-10, LEVELS, dtype=torch.float32)
-
-
-@lru_cache(maxsize=8)
-@torch.inference_mode(False)  # a tensor made in inference mode could not be used in training later
-def _levels(device: torch.device) -> Tensor:
-    return thresholds().to(device)
-
-
-def _count_frame(logits: Tensor, foreground: Tensor, levels: Tensor) -> tuple[Tensor, ...]:
-    probabilities = logits.float().sigmoid().nan_to_num(0).flatten()  # NaN has no place to count at
-    foreground = foreground.flatten()
-    predicted = probabilities > 0.5
-    # Threshold k is k/254 up to rounding: the nearest one needs no search, and is reached, or the one below it is.
-    nearest = (probabilities * (LEVELS - 1)).round_().int()
-    level = nearest - (probabilities < levels.index_select(0, nearest)).int()
-    place = (level + LEVELS * foreground.int()).long()
-    # Not `bincount`, which looks for the highest number first, on the host.
-    histogram = place.new_zeros(2 * LEVELS).scatter_add_(0, place, place.new_ones(1).expand_as(place))
-    background_at, correct_at = histogram.view(2, LEVELS).flip(1).cumsum(1).flip(1).int()
-    counts = foreground.sum(), predicted.sum(), (predicted & foreground).sum()
-    return *(count.int() for count in counts), background_at + correct_at, correct_at
-
-
-def _checked(logits: Tensor, masks: Tensor, labelled: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    given = f"logits {list(logits.shape)}, masks {list(masks.shape)}"
-    if logits.shape != masks.shape or logits.ndim not in (4, 5) or (logits.ndim == 5 and logits.shape[2] != 1):
-        raise UserError(f"{given}: both must be [clips, T, H, W] or [clips, T, 1, H, W]")
-    if labelled is None:
-        labelled = torch.ones(logits.shape[:2], dtype=torch.bool, device=logits.device)
-    if labelled.shape != logits.shape[:2]:
-        raise UserError(f"labelled {list(labelled.shape)} must be [clips, T] = {list(logits.shape[:2])}")
-    size = logits.shape[-2:]
-    return logits.reshape(*labelled.shape, *size), masks.reshape(*labelled.shape, *size) > 0.5, labelled.bool()
+BETA_SQUARED = 0.3

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from avs_lightning.metrics.counts import FrameCounts
-from avs_lightning.metrics.protocols import f_curves, false_positives, frame_ious
 
 
 @dataclass(frozen=True)
@@ -18,9 +17,11 @@ class ClipScores:
     Attributes:
         indices: [n] int64, the clips' positions in the data set.
         sounding: [n, T] bool, the labelled frames in which anything sounds.
-        miou: [n], mean IoU over the labelled frames; that of a silent frame is its share of rightly dark pixels.
+        miou: [n], mean IoU over the labelled frames; that of a silent frame is its share of rightly dark pixels. Of
+            several classes, a frame's IoU is the mean over those that are true or predicted in it.
         miou_sounding: [n], mean IoU over the frames that sound, by which clips are ranked; NaN where none does.
-        fscore: [n], best value of the mean F curve over the frames that sound; 0 where none does.
+        fscore: [n], over the frames that sound: best value of the mean F curve, or of several classes the mean over
+            frames and the classes in them; 0 where none sounds.
         false_positive_rate: [n], mean share of background pixels that are switched on.
         seconds: [n, T], the IoU of each frame.
     """
@@ -36,18 +37,15 @@ class ClipScores:
 
 def score_clips(indices: Tensor, counts: FrameCounts) -> ClipScores:
     """Score each of the counted clips by itself."""
-    ious, rates = frame_ious(counts), false_positives(counts)
+    ious, rates, sounding = counts.frame_ious(), counts.false_positives(), counts.sounding()
     unlabelled = ~counts.labelled.any(1)
-    sounding = counts.labelled & (counts.foreground > 0)
-    curves = f_curves(counts.correct_at, counts.predicted_at, counts.foreground[..., None])
-    fscores = mean_where(sounding[..., None], curves, 1).nan_to_num().amax(1)
     false_positive_rates = mean_where(counts.labelled & ~rates.isnan(), rates, 1).nan_to_num()
     return ClipScores(
         indices=indices,
         sounding=sounding,
         miou=mean_where(counts.labelled, ious, 1),
         miou_sounding=mean_where(sounding, ious, 1),
-        fscore=fscores.masked_fill(unlabelled, torch.nan),
+        fscore=counts.clip_fscores().masked_fill(unlabelled, torch.nan),
         false_positive_rate=false_positive_rates.masked_fill(unlabelled, torch.nan),
         seconds=ious.float().masked_fill(~counts.labelled, torch.nan),
     )
@@ -60,4 +58,4 @@ def mean_where(kept: Tensor, values: Tensor, dim: int) -> Tensor:
 
 def score_seconds(counts: FrameCounts) -> Tensor:
     """Return the mean IoU of the clips' k-th frames, [T] float32; NaN where no clip labels it."""
-    return mean_where(counts.labelled, frame_ious(counts), dim=0)
+    return mean_where(counts.labelled, counts.frame_ious(), dim=0)

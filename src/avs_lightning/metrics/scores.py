@@ -5,6 +5,7 @@ Not on their order, the batch size, or the number of processes, and a clip that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,16 +15,21 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from avs_lightning.errors import UserError
-from avs_lightning.metrics.counts import FrameCounts, count_frames
-from avs_lightning.metrics.names import PROTOCOLS
+from avs_lightning.metrics.binary import WIDTHS, BinaryCounts
+from avs_lightning.metrics.counts import FrameCounts
 from avs_lightning.metrics.per_clip import ClipScores, score_clips
-from avs_lightning.metrics.protocols import Protocol, false_positive_rate, fscore_of, miou_of
+from avs_lightning.metrics.protocols import Protocol, count_frames
+from avs_lightning.metrics.semantic import ClassCounts, class_widths
 
 
 class ClipMetric(Metric):
     """The frames seen so far as counts, one row a clip; what is computed from them is the subclass's.
 
-    The states take about 2 kB a frame: 8 MB for the 740 test clips of S4.
+    The states take about 2 kB a frame: 8 MB for the 740 test clips of S4. Of K classes they take 12 K bytes.
+
+    Args:
+        classes: K, the background included; 2 for one logit a pixel.
+        batch_clips: clips a batch, for the protocol `reference` of two classes.
     """
 
     is_differentiable = False
@@ -32,26 +38,34 @@ class ClipMetric(Metric):
 
     rows: list[Tensor]  # [n, 1 + numbers a clip]: each clip's index and counts, so that one gathering brings them all
 
-    def __init__(self, batch_clips: int = 4) -> None:
+    def __init__(self, classes: int = 2, batch_clips: int = 4) -> None:
         super().__init__(dist_sync_fn=_gather)
-        self.batch_clips = batch_clips
+        self.classes, self.batch_clips = classes, batch_clips
         self.add_state("rows", default=[], dist_reduce_fx="cat")
 
     def update(
-        self, logits: Tensor, masks: Tensor, labelled: Tensor | None = None, indices: Tensor | None = None
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        labelled: Tensor | None = None,
+        indices: Tensor | None = None,
+        lengths: Sequence[int] | None = None,
     ) -> None:
         """Count a batch.
 
         Args:
-            logits: [B, T, 1, H, W] or [B, T, H, W].
-            masks: the same shape; above 0.5 where the pixel sounds.
+            logits: [B, T, K, H, W] or, of two classes, [B, T, 1, H, W] or [B, T, H, W].
+            labels: [B, T, H, W], the class of each pixel; of two classes above 0.5 where it sounds.
             labelled: [B, T], the frames that carry a mask; None for all.
             indices: [B], each clip's position in the data set; None numbers the clips as they come, in one process.
+            lengths: B numbers of frames that exist, the first ones; None: all.
 
         Raises:
-            UserError: see `count_frames`; and for `indices=None` in several processes.
+            UserError: see `count_frames`; another number of logits; and for `indices=None` in several processes.
         """
-        counts = count_frames(logits, masks, labelled)
+        if self.classes > 2 and (logits.ndim != 5 or logits.shape[2] != self.classes):
+            raise UserError(f"logits {list(logits.shape)} must be [B, T, K, H, W] with K = {self.classes} classes")
+        counts = count_frames(logits, labels, labelled, lengths)
         if indices is None:
             if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
                 raise UserError("with several processes the metric needs each clip's place: update(..., indices=...)")
@@ -75,31 +89,34 @@ class ClipMetric(Metric):
         order, places = torch.sort(rows[:, 0].long(), stable=True)
         first = torch.ones_like(order, dtype=torch.bool)
         first[1:] = order[1:] != order[:-1]
-        return order[first], FrameCounts.from_numbers(rows[places[first], 1:]).checked()
+        numbers = rows[places[first], 1:]
+        if self.classes > 2:
+            return order[first], ClassCounts.from_numbers(numbers, class_widths(self.classes)).checked()
+        return order[first], BinaryCounts.from_numbers(numbers, WIDTHS).checked()
 
 
 class MeanIoU(ClipMetric):
     """mIoU under one protocol, see `avs_lightning.metrics.mean_iou`."""
 
-    def __init__(self, protocol: Protocol = "reference", batch_clips: int = 4) -> None:
-        super().__init__(batch_clips)
+    def __init__(self, protocol: Protocol = "reference", batch_clips: int = 4, classes: int = 2) -> None:
+        super().__init__(classes, batch_clips)
         self.protocol = protocol
 
     def compute(self) -> Tensor:
         """Return the score of all clips so far, a scalar."""
-        return miou_of(self._counts()[1], self.protocol, self.batch_clips)
+        return self._counts()[1].miou(self.protocol, self.batch_clips)
 
 
 class FScore(ClipMetric):
     """F-score under one protocol, see `avs_lightning.metrics.f_score`."""
 
-    def __init__(self, protocol: Protocol = "reference", batch_clips: int = 4) -> None:
-        super().__init__(batch_clips)
+    def __init__(self, protocol: Protocol = "reference", batch_clips: int = 4, classes: int = 2) -> None:
+        super().__init__(classes, batch_clips)
         self.protocol = protocol
 
     def compute(self) -> Tensor:
         """Return the score of all clips so far, a scalar."""
-        return fscore_of(self._counts()[1], self.protocol, self.batch_clips)
+        return self._counts()[1].fscore(self.protocol, self.batch_clips)
 
 
 class SegmentationScores(ClipMetric):
@@ -109,10 +126,11 @@ class SegmentationScores(ClipMetric):
         names: of the scores that `compute` returns.
     """
 
-    names = (
-        *(f"{metric}_{protocol}" for metric in ("miou", "fscore") for protocol in PROTOCOLS),
-        "false_positive_rate",
-    )
+    @property
+    def names(self) -> tuple[str, ...]:
+        protocols = (BinaryCounts if self.classes == 2 else ClassCounts).protocols
+        scores = (f"{metric}_{protocol}" for metric in ("miou", "fscore") for protocol in protocols)
+        return *scores, "false_positive_rate"
 
     def compute(self) -> dict[str, Tensor]:
         """Return scalars: `miou_*` and `fscore_*` for each protocol, and `false_positive_rate`."""
@@ -120,9 +138,9 @@ class SegmentationScores(ClipMetric):
 
     def of(self, counts: FrameCounts) -> dict[str, Tensor]:
         """Return what `compute` returns, of counts that are there already (`self.counts()`)."""
-        scores = {f"miou_{protocol}": miou_of(counts, protocol, self.batch_clips) for protocol in PROTOCOLS}
-        scores |= {f"fscore_{protocol}": fscore_of(counts, protocol, self.batch_clips) for protocol in PROTOCOLS}
-        return scores | {"false_positive_rate": false_positive_rate(counts)}
+        scores = {f"miou_{protocol}": counts.miou(protocol, self.batch_clips) for protocol in counts.protocols}
+        scores |= {f"fscore_{protocol}": counts.fscore(protocol, self.batch_clips) for protocol in counts.protocols}
+        return scores | {"false_positive_rate": counts.false_positive_rate()}
 
     def per_clip(self) -> ClipScores:
         """Return the scores of each clip by itself, in the data set's order."""

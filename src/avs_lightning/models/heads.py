@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from avs_lightning.losses import mask_bce
+from avs_lightning.frames import Lengths, flatten_frames, unflatten_frames
+from avs_lightning.losses import mask_loss
 from avs_lightning.models.output import NetworkOutput
 
 if TYPE_CHECKING:
@@ -29,17 +30,24 @@ class Head(nn.Module):
 
     reads: tuple[int, ...] = (1, 2, 3, 4)
 
-    def output(self, features: list[Tensor], audio: list[Tensor | None], size: tuple[int, int]) -> NetworkOutput:
+    def output(
+        self, features: list[Tensor], audio: list[Tensor | None], size: tuple[int, int], lengths: Lengths = None
+    ) -> NetworkOutput:
         """Return what the network returns.
 
         Args:
             features: relu(z_i), i = 1..4, [B, T, C, H_i, W_i].
             audio: per stage the audio vectors [B, T, C] that TPAVI hands on; None where it hears nothing.
             size: of the images.
+            lengths: B numbers of frames that exist, the first ones; logits of padding are zero. None: all exist.
         """
-        logits = self([z.flatten(0, 1) for z in features], size)
-        return NetworkOutput(logits.unflatten(0, features[0].shape[:2]), features, audio)
+        logits = self([flatten_frames(z, lengths) for z in features], size)
+        return NetworkOutput(unflatten_frames(logits, features[0].shape[:2], lengths), features, audio)
 
     def losses(self, out: NetworkOutput, batch: ClipBatch) -> Mapping[str, Tensor]:
-        """Return the weighted terms that train the masks, by name; the method adds its own."""
-        return {"bce": mask_bce(out.logits, batch.masks, batch.labelled)}
+        """Return the weighted terms that train the masks, by name: "bce", or "ce" of several classes.
+
+        The method adds its own.
+        """
+        name = "bce" if out.logits.shape[2] == 1 else "ce"
+        return {name: mask_loss(out.logits, batch.labels, batch.labelled)}

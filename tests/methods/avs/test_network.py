@@ -49,6 +49,28 @@ def test_output_and_gradients_of_every_kind(options):
     assert [name for name, p in net.named_parameters() if p.requires_grad and p.grad is None] == []
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("options", [{}, {"scope": "frame"}, {"visual": True, "decoder": "fpn"}, {"stages": ()}])
+def test_padding_changes_nothing(options, training):
+    lengths, (images, audio) = [3, 2], clip_inputs()
+    found = []
+    for filling in (0.0, 5.0):
+        net = network(classes=4, **options).train(training)
+        images[1, 2], audio[1, 2] = filling, filling
+        out = net(images, audio, lengths)
+        out.logits.square().sum().backward()
+        gradients = {name: p.grad for name, p in net.named_parameters() if p.grad is not None}
+        found.append({"logits": out.logits, **dict(net.named_buffers()), **gradients})
+    assert found[0].keys() == found[1].keys()
+    for name, value in found[0].items():
+        assert torch.equal(value, found[1][name]), name
+    assert found[0]["logits"].shape == (B, T, 4, SIZE, SIZE)
+    assert not found[0]["logits"][1, 2].any()
+    net.eval()
+    alone = net(images[1:, :2], audio[1:, :2])
+    torch.testing.assert_close(net(images, audio, lengths).logits[1:, :2], alone.logits, rtol=1e-4, atol=1e-4)
+
+
 def test_both_flags_use_one_module_visual_first():
     net = network(stages=(3,), visual=True)
     tpavi = net.fusion["3"]

@@ -105,7 +105,7 @@ def test_a_training_step_is_what_the_formulas_say(data: str, encoder: str) -> No
             nonlocal norms
             with torch.no_grad():
                 if isinstance(module, TPAVI):
-                    norm, rows, name = module.W_z[1], written(module, *inputs), f"{prefix}.W_z.1"
+                    norm, rows, name = module.W_z[1], written(module, *inputs[:2]), f"{prefix}.W_z.1"
                 else:
                     norm, rows, name = module, inputs[0].transpose(0, 1).flatten(1).T, prefix
                 buffers.update({f"{name}.{key}": value for key, value in moved(norm, rows).items()})

@@ -74,6 +74,32 @@ def test_equals_the_published_form(cls, scope, hears, training):
         torch.testing.assert_close(found[name], value, rtol=1e-10, atol=1e-10, msg=lambda m, n=name: f"{n}: {m}")
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("hears", [True, False])
+@pytest.mark.parametrize("scope", ["clip", "frame"])
+@pytest.mark.parametrize("lengths", [(3, 1), (1, 1)])
+def test_frames_that_do_not_exist_take_no_part(scope, hears, training, lengths):
+    ours, oracle = random_module(TPAVI, scope).train(training), random_module(QuadraticTPAVI, scope).train(training)
+    x, audio = random_inputs(hears)
+    exists = (torch.arange(T) < torch.tensor(lengths)[:, None])[:, None, :, None, None]
+
+    def padded(module: TPAVI, filling: float) -> dict[str, Tensor]:
+        def fuse(x: Tensor, audio: Tensor | None) -> tuple[Tensor, Tensor | None]:
+            z, a = module(x.where(exists, filling), audio, lengths)
+            return z, None if a is None else a * exists[:, 0, :, :, 0]
+
+        return results(fuse, module, x, audio)
+
+    found, expected = padded(ours, 0.0), padded(oracle, 7.0)
+    assert not found["z"].masked_select(~exists).any()
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-10, atol=1e-10, msg=lambda m, n=name: f"{n}: {m}")
+    ours.eval()
+    for clip, length in enumerate(lengths):
+        alone, _ = ours(x[clip : clip + 1, :, :length], None if audio is None else audio[clip : clip + 1, :length])
+        torch.testing.assert_close(ours(x, audio, lengths)[0][clip : clip + 1, :, :length], alone)
+
+
 @pytest.mark.parametrize("hears", [True, False])
 def test_never_holds_an_n_by_n_matrix(hears):
     module, (x, audio) = random_module(TPAVI, "clip"), (torch.randn(1, C, T, 12, 12, dtype=torch.float64), None)

@@ -102,15 +102,23 @@ def _mean_over_stages(
 
 
 def _soft_masked(features: Tensor, logits: Tensor) -> Tensor:
-    """Average features [rows, C, h, w] times the sigmoid of the pooled logits [B, T, 1, H, W]."""
-    weights = _pool_like(features, logits).sigmoid()
+    """Average features [rows, C, h, w] times the sigmoid of the pooled logits [B, T, 1, H, W].
+
+    Of several classes times the share of pixels that are predicted as any but the background, which has no gradient.
+    """
+    weights = _pool_like(features, logits).sigmoid() if logits.shape[2] == 1 else _pool_like(features, _sounds(logits))
     return (features * weights).mean(dim=(2, 3))
 
 
 def _hard_masked(features: Tensor, logits: Tensor) -> Tensor:
     """Average features over the pixels whose pooled sigmoid exceeds 0.5."""
-    mask = (_pool_like(features, logits.sigmoid()) > 0.5).to(features)
+    mask = (_pool_like(features, logits.sigmoid() if logits.shape[2] == 1 else _sounds(logits)) > 0.5).to(features)
     return (features * mask).sum(dim=(2, 3)) / (mask.sum(dim=(2, 3)) + 1e-6)
+
+
+def _sounds(logits: Tensor) -> Tensor:
+    """1 where a pixel is predicted as any class but the background, [B, T, K, H, W] -> [B, T, 1, H, W]."""
+    return (logits.argmax(dim=2, keepdim=True) > 0).to(logits)
 
 
 def _pool_like(features: Tensor, maps: Tensor) -> Tensor:

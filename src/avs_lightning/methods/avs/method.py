@@ -54,10 +54,11 @@ class AVSMethod(SegmentationMethod):
         super().__init__(**options)
         self.save_hyperparameters()
         visual = {"frozen_encoder" if key == "frozen" else key: value for key, value in encoder.items()}
-        self.network = AVS(visual.pop("name"), **visual, **fusion, decoder=decoder, image_size=image_size)
+        parts: dict[str, Any] = {**visual, **fusion, "decoder": decoder, "classes": self.logits}
+        self.network = AVS(parts.pop("name"), **parts, image_size=image_size)
         self.audio_encoder = build_audio_encoder(**audio_encoder) if hears(self.hparams) else None
-        parts = self.published_parts(self.hparams)
-        self.published = {part: entries_hash(self.get_submodule(part).state_dict()) for part in parts}
+        published = self.published_parts(self.hparams)
+        self.published = {part: entries_hash(self.get_submodule(part).state_dict()) for part in published}
         self.loss_options = dict(loss)
         self.avm_stages = self._loss_stages(loss)
         fused = self.network.stages if self.network.uses_audio else ()
@@ -159,7 +160,7 @@ class AVSMethod(SegmentationMethod):
         audio = None
         if self.audio_encoder is not None:
             audio = self.audio_encoder(batch.sound.patches(batch.images.shape[1]).to(batch.images.dtype))
-        out: NetworkOutput = self.network(batch.images, audio)
+        out: NetworkOutput = self.network(batch.images, audio, batch.lengths)
         for stage, projection in self.projections.items():
             out.audio[int(stage) - 1] = projection(audio)
         return out

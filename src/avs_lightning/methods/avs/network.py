@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avs_lightning.errors import UserError
+from avs_lightning.frames import Lengths, flatten_frames, unflatten_frames
 from avs_lightning.methods.avs.reference_names import UNUSED_TWIN, reference_name
 from avs_lightning.methods.avs.tpavi import TPAVI
 from avs_lightning.models.decoders import build_decoder
@@ -36,6 +37,7 @@ class AVS(nn.Module):
         scope: "clip" as published, or "frame"; see `TPAVI`.
         decoder: "reference", the name of a segmentation_models_pytorch decoder, or `_target_` and arguments of any
             head, see `build_decoder`.
+        classes: K, logits a pixel: 1 for binary masks.
         channels: C, of every stage after the neck; None: the decoder's, else 256.
         audio_channels: of the audio embedding.
         image_size: height and width of the images, for encoders that are built for one size.
@@ -61,6 +63,7 @@ class AVS(nn.Module):
         visual: bool = False,
         scope: str = "clip",
         decoder: str | Mapping[str, Any] = "reference",
+        classes: int = 1,
         channels: int | None = None,
         audio_channels: int = 128,
         image_size: int = 224,
@@ -78,6 +81,7 @@ class AVS(nn.Module):
             "visual": visual,
             "scope": scope,
             "decoder": decoder,
+            "classes": classes,
             "channels": channels,
             "audio_channels": audio_channels,
             "image_size": image_size,
@@ -89,7 +93,7 @@ class AVS(nn.Module):
         self.encoder = VisualEncoder(encoder, weights, frozen_encoder, image_size, drop_path)
         self.neck = Neck(self.encoder.channels, channels)
         self.fusion = nn.ModuleDict({str(i): TPAVI(channels, audio_channels, scope) for i in self.stages})
-        self.decoder = build_decoder(options)
+        self.decoder = build_decoder({**options, "classes": classes})
         self.decoder_name = part_name(options)
         self._freeze_unused()
         # TPAVI reads positions as rows of channels, and CPU convolutions take half the time in this layout.
@@ -137,31 +141,37 @@ class AVS(nn.Module):
         )
         return net.eval()
 
-    def forward(self, images: Tensor, audio: Tensor | None = None) -> NetworkOutput:
+    def forward(self, images: Tensor, audio: Tensor | None = None, lengths: Lengths = None) -> NetworkOutput:
         """Segment.
 
         Args:
             images: [B, T, 3, H, W], normalised with the ImageNet mean and standard deviation.
             audio: [B, T, audio_channels], the embeddings of the audio encoder; read only where TPAVI uses audio.
+            lengths: B numbers of frames that exist, the first ones. The rest is padding: nothing is computed of it, it
+                changes nothing, in training either, and features and logits are zero there. None: all exist.
         """
         self._check_inputs(images, audio)
-        b, t = images.shape[:2]
-        frames = images.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        stages, vectors = [], []
+        if lengths is not None and min(lengths) == images.shape[1]:
+            lengths = None
+        frames = flatten_frames(images, lengths).contiguous(memory_format=torch.channels_last)
+        features, vectors = [], []
         for i, x in enumerate(self.neck(self.encoder(frames)), start=1):
-            z, a = self.fuse(i, x.unflatten(0, (b, t)), audio)
-            stages.append(F.relu(z.flatten(0, 1)))
+            z, a = self.fuse(i, unflatten_frames(x, images.shape[:2], lengths), audio, lengths)
+            features.append(F.relu(z))
             vectors.append(a)
-        features = [z.unflatten(0, (b, t)) for z in stages]
-        return self.decoder.output(features, vectors, (images.shape[-2], images.shape[-1]))
+        return self.decoder.output(features, vectors, (images.shape[-2], images.shape[-1]), lengths)
 
-    def fuse(self, stage: int, x: Tensor, audio: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def fuse(
+        self, stage: int, x: Tensor, audio: Tensor | None, lengths: Lengths = None
+    ) -> tuple[Tensor, Tensor | None]:
         """TPAVI at `stage` (1-4) of x [B, T, C, h, w]: the fused map, and the audio vectors [B, T, C] or None."""
         if str(stage) not in self.fusion:
             return x, None
         tpavi, x = self.fusion[str(stage)], x.transpose(1, 2)
         # Visual first, as in the reference: each pass moves the running statistics of the one BatchNorm.
-        passes = [tpavi(x, sound) for sound, used in ((None, self.uses_visual), (audio, self.uses_audio)) if used]
+        passes = [
+            tpavi(x, sound, lengths) for sound, used in ((None, self.uses_visual), (audio, self.uses_audio)) if used
+        ]
         z = passes[0][0] if len(passes) == 1 else (passes[0][0] + passes[1][0]) / 2
         return z.transpose(1, 2), passes[-1][1]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple, cast
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avs_lightning.errors import choose
+from avs_lightning.frames import Lengths, existing, on_device
 from avs_lightning.methods.avs.thin_update import ThinRead, ThinUpdateNorm
 
 SCOPES = ("clip", "frame")
@@ -51,12 +54,14 @@ class TPAVI(nn.Module):
         nn.init.zeros_(norm.weight)
         self.W_z = nn.Sequential(nn.Conv3d(inner, channels, 1), norm)
 
-    def forward(self, x: Tensor, audio: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, x: Tensor, audio: Tensor | None = None, lengths: Lengths = None) -> tuple[Tensor, Tensor | None]:
         """Fuse.
 
         Args:
             x: [B, C, T, H, W].
             audio: [B, T, audio_channels]; None lets the pixels attend to each other.
+            lengths: B numbers of frames that exist, the first ones: each clip is fused as if it had no others, and N is
+                its own; in z they are zero. None: all.
 
         Returns:
             z: [B, C, T, H, W], channels last in memory.
@@ -71,32 +76,62 @@ class TPAVI(nn.Module):
         tokens = x.permute(0, 2, 3, 4, 1).reshape(b, t, h * w, c)
         with torch.autocast(x.device.type, enabled=False):
             a = None if audio is None else F.linear(audio.to(_precise(x)), *_matrix(self.align_channel, _precise(x)))
-            if self.scope == "frame":  # each frame is a clip of its own
-                z = self.fuse(tokens.reshape(b * t, 1, h * w, c), None if a is None else a.reshape(b * t, 1, c))
+            if self.scope == "frame":
+                z = self._fuse_frames(tokens, a, lengths)
+            elif lengths is None:
+                z = self.fuse([(tokens, a)])[0]
             else:
-                z = self.fuse(tokens, a)
+                z = self._fuse_by_length(tokens, a, lengths)
         return z.reshape(b, t, h, w, c).permute(0, 4, 1, 2, 3), a
 
-    def fuse(self, tokens: Tensor, a: Tensor | None) -> Tensor:
+    def _fuse_frames(self, tokens: Tensor, a: Tensor | None, lengths: Lengths) -> Tensor:
+        """Fuse each frame as a clip of its own, [B, T, P, C] -> [B*T, P, C]."""
+        exists = None if lengths is None else existing(lengths, tokens.shape[1], tokens.device).view(-1, 1, 1)
+        z = self.fuse(
+            [(tokens.flatten(0, 1).unsqueeze(1), None if a is None else a.flatten(0, 1).unsqueeze(1))], exists
+        )[0]
+        return z if exists is None else z.where(exists, 0)
+
+    def _fuse_by_length(self, tokens: Tensor, a: Tensor | None, lengths: Sequence[int]) -> Tensor:
+        """Fuse together clips that are as long, [B, T, P, C] -> [B, T*P, C]."""
+        frames, pixels = tokens.shape[1:3]
+        order = sorted(range(len(lengths)), key=lengths.__getitem__)
+        groups = []
+        for length, clips in groupby(order, key=lengths.__getitem__):
+            index = on_device(list(clips), tokens.device)
+            heard = None if a is None else a[:, :length].index_select(0, index)
+            groups.append((tokens[:, :length].index_select(0, index), heard))
+        z = torch.cat([F.pad(part, (0, 0, 0, frames * pixels - part.shape[1])) for part in self.fuse(groups)])
+        return z.index_select(0, on_device([order.index(clip) for clip in range(len(order))], z.device))
+
+    def fuse(self, groups: Sequence[tuple[Tensor, Tensor | None]], counts: Tensor | None = None) -> list[Tensor]:
         """LayerNorm(BN(W_z y) + x), of tokens x [B, T, P, C] and audio vectors [B, T, C] or None: [B, T*P, C].
 
         W_z y is a product s m + bias of two thin matrices, so that its BatchNorm statistics follow from the moments of
         s, and BatchNorm itself goes into m and bias: of the size of x, nothing is made but the result.
+
+        Args:
+            groups: x and audio vectors of clips that are as long; BatchNorm sees all of them together.
+            counts: [B, 1, 1] bool, whether BatchNorm counts a clip of the one group; None: all.
         """
-        x = tokens.flatten(1, 2)
-        if a is None:
-            matrix, bias = self._batch_norm(self._attend_to_pixels(x), x.shape[1])
+        read = [
+            self._attend_to_pixels(x.flatten(1, 2)) if a is None else self._attend_to_audio(x.flatten(1, 2), a)
+            for x, a in groups
+        ]
+        return [self._update(product) for product in self._batch_norm(read, counts)]
+
+    def _update(self, product: _Product) -> Tensor:
+        x, matrix, norm = product.x, product.matrix, self.norm_layer
+        if product.scores is None:
             matrix = matrix + torch.eye(x.shape[2], dtype=matrix.dtype, device=x.device)  # + x
-            return self.norm_layer(torch.baddbmm(bias.to(x.dtype), x, matrix.to(x.dtype)))
-        x, product = self._attend_to_audio(x, a)
-        matrix, bias = self._batch_norm(product, x.shape[1])
+            return norm(torch.baddbmm(product.bias.to(x.dtype), x, matrix.to(x.dtype)))
         # One more score, of 1 at every position, for the bias.
         scores = torch.cat([product.scores, torch.ones_like(product.scores[:, :1])], 1)
-        matrix, norm = torch.cat([matrix, bias.expand(len(x), 1, -1)], 1).to(x.dtype), self.norm_layer
+        matrix = torch.cat([matrix, product.bias.expand(len(x), 1, -1)], 1).to(x.dtype)
         z: Tensor = ThinUpdateNorm.apply(x, scores, matrix, norm.weight, norm.bias, norm.eps)
         return z
 
-    def _attend_to_audio(self, x: Tensor, a: Tensor) -> tuple[Tensor, _Product]:
+    def _attend_to_audio(self, x: Tensor, a: Tensor) -> _Product:
         """The scores theta^T phi have T columns; W_z g is summed over each second."""
         dtype, t, n = _precise(x), a.shape[1], x.shape[1]
         (theta, theta_bias), (phi, phi_bias), (g, g_bias), (out, out_bias) = self._matrices(dtype)
@@ -106,7 +141,7 @@ class TPAVI(nn.Module):
         values = F.linear(sums, g, n / t * g_bias) / n
         mean = scores.mean(2, keepdim=True, dtype=dtype)
         centred = scores.to(dtype) - mean
-        return x, _Product(scores, mean.mT, centred @ centred.mT / n, values @ out.T, out_bias)
+        return _Product(x, scores, mean.mT, centred @ centred.mT / n, values @ out.T, out_bias)
 
     def _attend_to_pixels(self, x: Tensor) -> _Product:
         """The scores are x itself; theta^T phi g^T W_z, a C x C matrix a clip, follows from x's second moments."""
@@ -121,28 +156,32 @@ class TPAVI(nn.Module):
         middle = phi @ moments @ g.T + F.linear(mean, phi).mT * g_bias + phi_bias[:, None] * F.linear(mean, g, g_bias)
         write = middle @ out.T
         bias = (theta_bias @ write).unsqueeze(1) + out_bias
-        return _Product(x.mT, mean, covariance, theta.T @ write, bias)
+        return _Product(x, None, mean, covariance, theta.T @ write, bias)
 
-    def _batch_norm(self, product: _Product, positions: int) -> tuple[Tensor, Tensor]:
-        """Put BatchNorm into matrix [B, K, C] and bias [B or 1, 1, C] of a product with `positions` rows a clip."""
-        norm, matrix = cast(nn.BatchNorm2d, self.W_z[1]), product.matrix
+    def _batch_norm(self, products: Sequence[_Product], counts: Tensor | None) -> list[_Product]:
+        """Put BatchNorm into matrix and bias of products, whose statistics weigh each clip by its positions."""
+        norm = cast(nn.BatchNorm2d, self.W_z[1])
         running_mean, running_var = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
         if norm.training:
-            means = product.mean @ matrix + product.bias
-            within = (matrix * (product.covariance @ matrix)).sum(1, keepdim=True)
-            means, within = _of_all_processes(norm, means), _of_all_processes(norm, within)
-            mean = means.mean(0)
-            variance = (within + (means - mean).square()).mean(0)
+            means = torch.cat([product.mean @ product.matrix + product.bias for product in products])
+            within = torch.cat([product.within() for product in products])
+            sizes = torch.cat([means.new_full((len(p.x), 1, 1), p.x.shape[1]) for p in products])
+            sizes = sizes if counts is None else sizes * counts
+            means, within, sizes = (_of_all_processes(norm, rows) for rows in (means, within, sizes))
+            weights = sizes / sizes.amax()
+            total = weights.sum(0)
+            mean = (weights * means).sum(0) / total
+            variance = (weights * (within + (means - mean).square())).sum(0) / total
             with torch.no_grad():
-                count, momentum = len(means) * positions, cast(float, norm.momentum)
+                positions, momentum = sizes.sum(dtype=torch.float64), cast(float, norm.momentum)
                 norm.get_buffer("num_batches_tracked").add_(1)
                 running_mean.lerp_(mean[0].to(running_mean.dtype), momentum)
-                unbiased = variance[0] * (count / max(count - 1, 1))
+                unbiased = variance[0] * (positions / (positions - 1).clamp(min=1))
                 running_var.lerp_(unbiased.to(running_var.dtype), momentum)
         else:
-            mean, variance = running_mean.to(matrix.dtype), running_var.to(matrix.dtype)
+            mean, variance = (s.to(products[0].matrix.dtype) for s in (running_mean, running_var))
         scale = norm.weight * (variance + norm.eps).rsqrt()
-        return matrix * scale, (product.bias - mean) * scale + norm.bias
+        return [p._replace(matrix=p.matrix * scale, bias=(p.bias - mean) * scale + norm.bias) for p in products]
 
     def _matrices(self, dtype: torch.dtype) -> list[tuple[Tensor, Tensor]]:
         return [_matrix(layer, dtype) for layer in (self.theta, self.phi, self.g, self.W_z[0])]
@@ -151,11 +190,16 @@ class TPAVI(nn.Module):
 class _Product(NamedTuple):
     """W_z y = scores^T matrix + bias, and the moments of the scores over a clip's N positions."""
 
-    scores: Tensor  # [B, K, N]
+    x: Tensor  # [B, N, C]
+    scores: Tensor | None  # [B, K, N]; None: x
     mean: Tensor  # [B, 1, K]
     covariance: Tensor  # [B, K, K]
     matrix: Tensor  # [B, K, C]
     bias: Tensor  # [C] or [B, 1, C]
+
+    def within(self) -> Tensor:
+        """The variance of W_z y within each clip, [B, 1, C]."""
+        return (self.matrix * (self.covariance @ self.matrix)).sum(1, keepdim=True)
 
 
 def _of_all_processes(norm: nn.Module, rows: Tensor) -> Tensor:
