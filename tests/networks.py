@@ -1,8 +1,9 @@
 """The smallest AVS there is, for tests of what stands around a network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from avs_lightning.data import BINARY
 from avs_lightning.methods.avs import AVSMethod
 
 GROUPS = {
@@ -18,6 +19,7 @@ def tiny_avs(
     encoder: str = "test_resnet",
     decoder: str = "reference",
     image_size: int = 224,
+    classes: Sequence[str] = BINARY,
     **settings: Any,
 ) -> AVSMethod:
     """Build a method; `settings` are those of its groups, by their last names."""
@@ -31,4 +33,5 @@ def tiny_avs(
         decoder={"name": decoder, **groups["decoder"]},
         loss={"avm": "audio", "avm_weight": 0.5, "avm_distance": "kl", **(loss or {})},
         image_size=image_size,
+        classes=classes,
     )

@@ -3,6 +3,7 @@
 from rich.console import Console
 from tests.networks import tiny_avs
 
+from avs_lightning.data import example_batch
 from avs_lightning.reporting.tables import network_table, scores_table
 
 
@@ -43,7 +44,7 @@ def test_scores_stand_with_their_metric_protocol_and_sound() -> None:
 
 def test_each_part_stands_with_its_parameters_and_shapes() -> None:
     method = tiny_avs(stages=(4,), frozen=True).train()
-    text = printed(network_table(method, image_size=64, frames=3))
+    text = printed(network_table(method, example_batch(1, 64, frames=3)))
     rows = {line.split("│")[1].strip(): line.split("│")[2:-1] for line in text.splitlines() if line.startswith("│")}
     total = sum(p.numel() for p in method.parameters())
     trained = sum(p.numel() for p in method.parameters() if p.requires_grad)

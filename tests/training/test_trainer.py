@@ -7,6 +7,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 from tests.networks import tiny_avs
 
+from avs_lightning.data import example_batch
 from avs_lightning.methods.avs import AVSMethod
 from avs_lightning.training.checkpoints import LastCheckpoint
 from avs_lightning.training.run_folder import RunFolder
@@ -30,7 +31,6 @@ def config(devices: Any) -> DictConfig:
                 "devices": devices,
             },
             "callbacks": {"checkpoint": {"monitor": "val/miou_frame", "mode": "max"}, "pictures": {"clips": 0}},
-            "data": {"image_size": 32},
         }
     )
 
@@ -39,7 +39,7 @@ def config(devices: Any) -> DictConfig:
     "devices, strategy", [(2, "DDPStrategy"), ("1", "SingleDeviceStrategy"), ("auto", "SingleDeviceStrategy")]
 )
 def test_several_devices_are_distributed(tmp_path: Path, devices: Any, strategy: str) -> None:
-    trainer = build_trainer(config(devices), RunFolder(tmp_path), [], method())
+    trainer = build_trainer(config(devices), RunFolder(tmp_path), [], method(), example_batch(1, 32))
     assert type(trainer.strategy).__name__ == strategy
     synced = getattr(trainer.strategy, "_layer_sync", None)
     assert isinstance(synced, BatchNormSync) == (strategy == "DDPStrategy")
@@ -63,5 +63,5 @@ def test_several_devices_are_distributed(tmp_path: Path, devices: Any, strategy:
 def test_processes_wait_for_no_gradient_that_does_not_come(
     tmp_path: Path, network: dict[str, Any], loss: dict[str, Any], idle: bool
 ) -> None:
-    trainer = build_trainer(config(2), RunFolder(tmp_path), [], method(network, loss))
+    trainer = build_trainer(config(2), RunFolder(tmp_path), [], method(network, loss), example_batch(1, 32))
     assert trainer.strategy._ddp_kwargs.get("find_unused_parameters", False) == idle

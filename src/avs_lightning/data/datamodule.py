@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from avs_lightning.data.clip import Clip, ClipBatch, collate_clips
+from avs_lightning.data.clip import Clip, ClipBatch, collate_clips, example_batch
 from avs_lightning.data.datasets import ClipDataset
 from avs_lightning.data.layouts import absolute_root
 from avs_lightning.data.loader_processes import shared_batch
@@ -104,6 +104,10 @@ class ClipDataModule(pl.LightningDataModule, ABC):
         if split not in self._datasets:
             self._datasets[split] = self.build_dataset(split)
         return self._datasets[split]
+
+    def example_batch(self, clips: int = 1) -> ClipBatch:
+        """Return noise in the shapes of this data's batches, without reading any file of a clip."""
+        return example_batch(clips, self.image_size, self.frames, len(self.classes))
 
     def clip_counts(self) -> dict[str, int]:
         """How many clips each split has.

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor, nn
 
-from avs_lightning.data import example_batch
+from avs_lightning.data import ClipBatch
 from avs_lightning.data.sound_names import OWN, SOUNDS
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
@@ -39,8 +39,9 @@ def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Group
     return Group(Text(title, style="bold"), table, *(Text(note, style="dim") for note in notes))
 
 
-def network_table(method: SegmentationMethod, image_size: int, frames: int = 5) -> Table:
-    """Run one empty clip through a method and lay out each part's parameters and output shapes."""
+def network_table(method: SegmentationMethod, clip: ClipBatch) -> Table:
+    """Run a batch of one clip through a method and lay out each part's parameters and output shapes."""
+    frames, image_size = clip.images.shape[1], clip.images.shape[-1]
     shapes: dict[str, str] = {}
     handles = [
         module.register_forward_hook(lambda _m, _i, out, name=name: shapes.update({name: _shapes(out)}))
@@ -49,7 +50,7 @@ def network_table(method: SegmentationMethod, image_size: int, frames: int = 5) 
     training = method.training
     try:
         with torch.no_grad():
-            method.eval()(example_batch(1, image_size, frames))
+            method.eval()(clip)
     except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(

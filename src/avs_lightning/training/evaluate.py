@@ -10,11 +10,12 @@ import pytorch_lightning as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from avs_lightning.data import ClipDataModule
 from avs_lightning.data.fingerprint import data_identity
 from avs_lightning.data.metadata import SPLITS
 from avs_lightning.data.probes import Probe, ProbedDataset, chosen_probes
 from avs_lightning.data.sound_names import OWN
-from avs_lightning.errors import UserError, choose
+from avs_lightning.errors import UserError, choose, shortened
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.loading import is_released, read_checkpoint, rebuild
 from avs_lightning.reporting.console import console, is_first_process, say
@@ -49,6 +50,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     content: Any = read_checkpoint(cfg.checkpoint)
     groups = plain(cfg)
     method = rebuild(content, cfg.checkpoint, groups)
+    check_classes(method, datamodule, cfg.checkpoint)
     settings, note = method.reconcile(groups, is_released(content))
     for key, value in settings.items():
         OmegaConf.update(cfg, key, value)
@@ -56,7 +58,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         say(note)
     del content
     if is_first_process():
-        console.print(network_table(method, cfg.data.image_size))
+        console.print(network_table(method, datamodule.example_batch()))
     with ExitStack() as stack:
         if is_first_process():
             stack.enter_context(folder.locked())
@@ -65,7 +67,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         stack.enter_context(explained_stops(folder))
         loggers = stack.enter_context(run_loggers(cfg, folder))
         log_data(loggers, datamodule)
-        trainer = build_trainer(cfg, folder, loggers, method, test_sets=1 + len(probes))
+        example = datamodule.example_batch()
+        trainer = build_trainer(cfg, folder, loggers, method, example, test_sets=1 + len(probes))
         result: dict[str, Any] = {
             "name": cfg.name,
             "data": cfg.data.name,
@@ -80,6 +83,21 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
             say_scores(result, f"{Path(cfg.checkpoint).name}, {cfg.split} split of {cfg.data.name}")
             say(f"Everything is in {folder.path}")
     return result
+
+
+def check_classes(method: SegmentationMethod, datamodule: ClipDataModule, checkpoint: str) -> None:
+    """See that a checkpoint was trained for the classes that the data have.
+
+    Raises:
+        UserError: it was trained for others.
+    """
+    if method.classes != datamodule.classes:
+        trained, found = (", ".join(shortened(classes, 6)) for classes in (method.classes, datamodule.classes))
+        raise UserError(
+            f"checkpoint={checkpoint} tells apart {len(method.classes)} classes ({trained}), and the data in "
+            f"{datamodule.hparams['root']} have {len(datamodule.classes)} ({found}): choose data with the same classes "
+            "in the same order, or a checkpoint trained on these"
+        )
 
 
 def say_scores(result: Mapping[str, Any], tested: str) -> None:

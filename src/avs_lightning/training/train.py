@@ -63,13 +63,13 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     resume_from = folder.last if resuming and folder.last.exists() else None
     checkpoint = read_checkpoint(resume_from) if resume_from else None
     with console.status("building the network (pretrained weights are fetched on first use)"):
-        method = build_method(plain(cfg), checkpoint)
+        method = build_method(plain(cfg), datamodule, checkpoint)
     if checkpoint is None:
         method.check_start(cfg.init.checkpoint)
         initialise(method, cfg.init.checkpoint)
     check_monitor(cfg.callbacks.checkpoint.monitor, method)
     if is_first_process():
-        console.print(network_table(method, cfg.data.image_size))
+        console.print(network_table(method, datamodule.example_batch()))
     if cfg.dry_run:
         return dry_run(method, datamodule)
     with ExitStack() as stack:
@@ -81,7 +81,8 @@ def train(cfg: DictConfig) -> dict[str, Any]:
         stack.enter_context(explained_stops(folder))
         loggers = stack.enter_context(run_loggers(cfg, folder))
         log_data(loggers, datamodule)
-        trainer = build_trainer(cfg, folder, loggers, method, test_sets=1 + len(probes) if cfg.test else 0)
+        example = datamodule.example_batch()
+        trainer = build_trainer(cfg, folder, loggers, method, example, test_sets=1 + len(probes) if cfg.test else 0)
         if checkpoint:  # with our messages; Lightning reads it again for the optimiser and the loops
             load_entries(method, method.entries_of(checkpoint), folder.last)
             del checkpoint

@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 from torch.nn import Parameter
 
-from avs_lightning.data import example_batch
+from avs_lightning.data import ClipBatch
 from avs_lightning.errors import UserError, choose
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.methods.optimizers import build_optimizer
@@ -35,7 +35,12 @@ T = TypeVar("T")
 
 
 def build_trainer(
-    cfg: DictConfig, folder: RunFolder, loggers: Sequence[Logger], method: SegmentationMethod, test_sets: int = 1
+    cfg: DictConfig,
+    folder: RunFolder,
+    loggers: Sequence[Logger],
+    method: SegmentationMethod,
+    example: ClipBatch,
+    test_sets: int = 1,
 ) -> pl.Trainer:
     """Build the Trainer from `cfg.trainer`, whose keys are Lightning's own, and `cfg.callbacks`.
 
@@ -44,6 +49,7 @@ def build_trainer(
         folder: where the run keeps its files.
         loggers: see `run_loggers`.
         method: what will be trained or tested.
+        example: a batch like those to come.
         test_sets: how many sounds the test split will be heard with; 0 for no test.
 
     Raises:
@@ -57,7 +63,7 @@ def build_trainer(
     if options.pop("sync_batchnorm", False) and several:
         plugins.append(BatchNormSync())
     if several and options["strategy"] == "auto":  # processes wait for each gradient, and forever for one not to come
-        idle = "checkpoint" in cfg.callbacks and method.idle_parameters(example_batch(1, cfg.data.image_size))
+        idle = "checkpoint" in cfg.callbacks and method.idle_parameters(example)
         options["strategy"] = "ddp_find_unused_parameters_true" if idle else "ddp"
     try:
         trainer = pl.Trainer(

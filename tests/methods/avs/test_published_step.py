@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from hydra import initialize_config_module
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
@@ -32,7 +33,7 @@ def published_method(data: str, encoder: str) -> Any:
         config = compose("train", overrides).config
     torch.manual_seed(0)
     settings: Any = OmegaConf.to_container(config, resolve=True)
-    method: Any = build_method(settings)
+    method: Any = build_method(settings, instantiate(settings["data"], _convert_="all"))
     with torch.no_grad():
         for tpavi in method.network.fusion.values():
             tpavi.W_z[1].weight.normal_()  # zero at first: no gradient would reach what comes before it

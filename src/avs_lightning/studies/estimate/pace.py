@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 
-from avs_lightning.data import example_batch
 from avs_lightning.errors import UserError
 from avs_lightning.machine import available_cores, gpu_names
 from avs_lightning.methods.base import SegmentationMethod
@@ -129,10 +128,10 @@ def measured_pace(cell: Cell, slots: int, trial: Trial, slowdown: float) -> Pace
     """
     config, cores = cell.config, max(1, available_cores() // slots)
     cuda = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
-    method = build_method(config, {})
-    size, batch = int(config["data"]["image_size"]), int(config["data"]["batch_size"])
+    method = build_method(config, trial.data, {})
+    batch = int(config["data"]["batch_size"])
     threads = max(1, torch.get_num_threads() // slots)
-    steps = network_steps(method, example_batch(batch, size), str(config["trainer"]["precision"]), cuda)
+    steps = network_steps(method, trial.data.example_batch(batch), str(config["trainer"]["precision"]), cuda)
     trained, evaluated = (quickest(step, threads, cuda, slowdown > BUSY) for step in steps)
     own, heard = reading_seconds(trial.data, config)
 
@@ -150,7 +149,7 @@ def measured_pace(cell: Cell, slots: int, trial: Trial, slowdown: float) -> Pace
         step=step,
         epoch=max(0.0, training - of_clips) / EPOCHS,
         val_clip=val_clip,
-        picture=picture_seconds(method, example_batch(1, size)) if work.pictures else 0.0,
+        picture=picture_seconds(method, trial.data.example_batch()) if work.pictures else 0.0,
         test=max(0.0, testing - CLIPS * work.sounds * evaluated / batch),
         test_clip=test_clip,
         size=run_bytes(method, trial, work, config),
@@ -163,7 +162,7 @@ def run_bytes(method: SegmentationMethod, trial: Trial, work: Workload, config: 
     Pictures and clips grow with what is drawn and kept; all else is as in the trial.
     """
     named = tuple(
-        f"{part}." for part in method.published_parts(method_arguments(type(method), config))
+        f"{part}." for part in method.published_parts(method_arguments(type(method), config, trial.data))
     )  # not stored, but named
     entries = {name: tensor for name, tensor in method.state_dict().items() if not name.startswith(named)}
     weights = sum(tensor.numel() * tensor.element_size() for tensor in entries.values())
