@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from avs_lightning.data.datamodule import ClipDataModule
     from avs_lightning.data.datasets import ClipDataset
     from avs_lightning.data.folder import FolderDataModule, FolderDataset
-    from avs_lightning.data.layouts import BINARY, ClipRow
+    from avs_lightning.data.layouts.base import BINARY, ClipRow
     from avs_lightning.data.pickles import load_log_mel_pickle
     from avs_lightning.data.sound import Sound
     from avs_lightning.data.spectrogram import log_mel
@@ -41,7 +41,7 @@ __getattr__ = lazy_names(
     {
         "ClipDataModule": "avs_lightning.data.datamodule",
         "ClipDataset": "avs_lightning.data.datasets",
-        **dict.fromkeys(("BINARY", "ClipRow"), "avs_lightning.data.layouts"),
+        **dict.fromkeys(("BINARY", "ClipRow"), "avs_lightning.data.layouts.base"),
         "Sound": "avs_lightning.data.sound",
         "load_log_mel_pickle": "avs_lightning.data.pickles",
         "log_mel": "avs_lightning.data.spectrogram",
