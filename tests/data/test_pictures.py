@@ -101,9 +101,10 @@ def test_another_size_names_both_sizes_and_the_cure(tmp_path: Path, read, cure: 
         read(tmp_path / "a.png")
 
 
-def test_a_frame_is_resized_as_a_whole_and_tells_what_it_was(tmp_path: Path) -> None:
-    halves = np.zeros((30, 40, 3), np.uint8)
-    halves[:, 20:] = 255
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_frame_is_resized_as_a_whole_and_tells_what_it_was(tmp_path: Path, depth: int) -> None:
+    halves = np.zeros((30, 40), np.uint8 if depth == 8 else np.uint16)
+    halves[:, 20:] = 2**depth - 1
     Image.fromarray(halves).save(tmp_path / "a.png")
     out = torch.empty(3, SIZE, SIZE)
     assert read_frame(tmp_path / "a.png", SIZE, out, resize=True) == (40, 30)

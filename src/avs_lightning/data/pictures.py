@@ -55,7 +55,8 @@ def read_frame(path: Path, size: int, out: Tensor, resize: bool = False) -> tupl
     if not resize:
         _check_size("frame", path, (width, height), (size, size))
     elif (width, height) != (size, size):
-        picture = F.interpolate(picture[None].float(), (size, size), mode="bilinear", antialias=True)[0]
+        whole = picture[None] if scale == 1 else picture[None].float()  # seven times slower, but it knows no uint16
+        picture = F.interpolate(whole, (size, size), mode="bilinear", antialias=True)[0]
     out.copy_(picture)
     if scale != 1:
         out.div_(scale)
