@@ -52,10 +52,11 @@ def test_two_sets_get_two_figures(avs: Callable, official_s4: Callable, official
     assert (tmp_path / "one.png").is_file()
 
 
+@pytest.mark.parametrize("classes", [2, 4])
 def test_clips_of_ones_own_are_checked_counted_trained_on_resumed_tested_and_reported(
-    avs: Callable, tiny: list[str], own_folder: Callable[..., Path], scores_in: Callable, tmp_path: Path
+    avs: Callable, tiny: list[str], own_folder: Callable[..., Path], scores_in: Callable, tmp_path: Path, classes: int
 ) -> None:
-    root, run = own_folder(tmp_path / "own clips"), tmp_path / "run"
+    root, run = own_folder(tmp_path / "own clips", classes=classes), tmp_path / "run"
     assert avs("data", "check", str(root)).code == 0
     counted = avs("data", "stats", str(root), "--figure", str(tmp_path / "counts.svg"))
     assert counted.code == 0, counted.err

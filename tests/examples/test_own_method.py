@@ -1,5 +1,6 @@
 """examples/own_method through the real commands, as somebody uses it who has changed nothing in the package."""
 
+import importlib
 import json
 import os
 from collections.abc import Callable
@@ -13,12 +14,13 @@ CONFIG = f"--config-dir={FOLDER / 'conf'}"
 
 
 @pytest.fixture
-def own(tiny_ms3: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Its overrides, on the path as a user puts it there."""
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Its overrides, on the path as a user puts it there; four classes, clips of two to four seconds."""
     monkeypatch.syspath_prepend(FOLDER)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(FOLDER), os.environ.get("PYTHONPATH")))))
+    importlib.import_module("own_method.drawing").draw_clips(tmp_path / "shapes", train=5, val=3, test=3, size=32)
     size = ["data.image_size=32", "data.batch_size=2", "data.workers=1", "method.width=4"]
-    return [CONFIG, "method=own", "data=ms3", f"data.root={tiny_ms3}", *size, "trainer.max_epochs=1",
+    return [CONFIG, "method=own", "data=shapes", f"data.root={tmp_path}/shapes", *size, "trainer.max_epochs=1",
             "trainer.accelerator=cpu"]  # fmt: skip
 
 
@@ -27,9 +29,12 @@ def test_two_stages_are_trained_tested_resumed_and_reported(avs: Callable, own: 
     ended = avs("train", *own, f"paths.output_dir={first}")
     assert ended.code == 0, ended.err
     metrics = json.loads((first / "metrics.json").read_text())
-    assert metrics["name"] == "ms3_own_stage1"
+    assert metrics["name"] == "shapes_own_stage1"
+    assert (metrics["data"], metrics["synthetic"], metrics["clips"]["scored"]) == ("shapes", True, 3)
     content = torch.load(first / "checkpoints" / "best.ckpt", weights_only=True)
     assert content["avs_method"] == "own_method.method.OwnMethod"
+    assert content["avs_datamodule"] == "own_method.data.ShapesDataModule"
+    assert content["state_dict"]["decoder.fine.weight"].shape[0] == 4
 
     ended = avs("train", *own, "method.stage=2", f"paths.output_dir={second}")
     assert ended.code == 1
@@ -81,6 +86,6 @@ def test_a_sweep_trains_the_first_stages_of_its_second_ones(
     assert ended.code == 0, ended.err
     cells = [json.loads(file.read_text()) for file in (tmp_path / "runs" / "cells").glob("*/metrics.json")]
     names = sorted(cell["name"] for cell in cells)
-    assert names == [*2 * ["ms3_own_stage1"], *2 * ["ms3_own_stage2_pretrained"]]
+    assert names == [*2 * ["shapes_own_stage1"], *2 * ["shapes_own_stage2_pretrained"]]
     (table,) = (tmp_path / "runs" / "studies").glob("*/table.md")
     assert "method.bands" in table.read_text()
