@@ -79,7 +79,7 @@ def test_clips_batch_into_the_shapes_of_the_batch(tmp_path: Path, official_s4: W
     dataset = SingleSourceDataset(official_s4(tmp_path), "train", image_size=SIZE)
     batch = collate_clips([dataset[1], dataset[0]])
     assert batch.images.shape == (2, 5, 3, SIZE, SIZE)
-    assert batch.masks.shape == (2, 5, 1, SIZE, SIZE)
+    assert batch.labels.shape == (2, 5, SIZE, SIZE)
     assert batch.indices.tolist() == [1, 0]
     assert batch.categories == ["race_car", "cat_meowing"]
 

@@ -34,7 +34,7 @@ class Painter(SegmentationMethod):
         rows = torch.arange(32).view(1, 1, 1, 32, 1)
         heard = batch.sound.patches(5)
         painted = (rows < 2 + 2 * batch.indices.view(-1, 1, 1, 1, 1)) & (heard.max() > heard.min())
-        return NetworkOutput(torch.where(painted, 9.0, -9.0).expand_as(batch.masks))
+        return NetworkOutput(torch.where(painted, 9.0, -9.0).expand_as(batch.labels.unsqueeze(2)))
 
     def losses(self, out: NetworkOutput, batch: ClipBatch) -> dict[str, Tensor]:
         return {}

@@ -53,11 +53,6 @@ class ClipBatch:
     indices: Tensor
 
     @property
-    def masks(self) -> Tensor:
-        """[B, T, 1, H, W] float32, 1 where a pixel is of any class but the background: where it sounds."""
-        return (self.labels > 0).float().unsqueeze(-3)
-
-    @property
     def valid(self) -> Tensor:
         """[B, T] bool, the frames that exist."""
         return existing(self.lengths, self.images.shape[1], self.images.device)

@@ -16,7 +16,9 @@ from avs_lightning.errors import UserError
 from avs_lightning.methods.optimizers import ADAM, build_optimizer
 from avs_lightning.methods.published import leave_out, whole_entries
 from avs_lightning.metrics import ClipScores, SegmentationScores
+from avs_lightning.metrics.counts import FrameCounts
 from avs_lightning.metrics.per_clip import score_clips, score_seconds
+from avs_lightning.metrics.semantic import ClassCounts
 from avs_lightning.models import NetworkOutput
 from avs_lightning.targets import dotted_path
 
@@ -44,7 +46,9 @@ class SegmentationMethod(pl.LightningModule):
         start_prefix: of the entries that a checkpoint to start from has to bring by name and shape, "" for all.
         quick_settings: groups of the configuration, or settings, that hardly change how long a step takes.
         test_scores: by the name of each test dataloader, in order (`set_test_sets`); scores are logged under it.
-        clip_scores: after a test, by the same names, the scores of each clip by itself.
+        results: after a test, by the same names, the scores by `metric_protocol`.
+        clip_scores: likewise the scores of each clip by itself.
+        class_scores: likewise of several classes the scores of each, see `ClassCounts.by_class`.
         published: by submodule, the hash of the published weights that it was built with and keeps frozen; checkpoints
             name these instead of holding them.
     """
@@ -65,7 +69,9 @@ class SegmentationMethod(pl.LightningModule):
         self.published: dict[str, str] = {}
         self.val_scores = SegmentationScores(len(self.classes))
         self.test_scores: dict[str, SegmentationScores] = {}
+        self.results: dict[str, dict[str, float]] = {}
         self.clip_scores: dict[str, ClipScores] = {}
+        self.class_scores: dict[str, dict[str, Tensor]] = {}
         self._val_miou: float | None = None  # of the present weights
         self._unread: list[tuple[int, list[str], dict[str, Tensor]]] = []  # batches whose losses nobody has looked at
         self.set_test_sets(["test"])
@@ -163,7 +169,7 @@ class SegmentationMethod(pl.LightningModule):
         """Name the test dataloaders that are to come."""
         self.test_scores = {name: SegmentationScores(len(self.classes)) for name in names}
         self._test_scores = nn.ModuleList(self.test_scores.values())  # a ModuleDict has no place for "train"
-        self.clip_scores = {}
+        self.results, self.clip_scores, self.class_scores = {}, {}, {}
 
     def idle_parameters(self, batch: ClipBatch) -> list[str]:
         """Return the names of the trained parameters that the loss of a batch does not reach."""
@@ -227,9 +233,9 @@ class SegmentationMethod(pl.LightningModule):
         self._count(self.val_scores, batch)
 
     def on_validation_epoch_end(self) -> None:
-        _, values = self._log_scores("val", self.val_scores)
-        self._val_miou = values["miou_frame"].item()
-        self.log("mIoU", values["miou_frame"], prog_bar=True, logger=False)
+        values, _, _ = self._log_scores("val", self.val_scores)
+        self._val_miou = values["miou_frame"]
+        self.log("mIoU", self._val_miou, prog_bar=True, logger=False)
 
     def test_step(self, batch: ClipBatch, batch_index: int, dataloader_idx: int = 0) -> None:
         self._count(list(self.test_scores.values())[dataloader_idx], batch)
@@ -239,7 +245,10 @@ class SegmentationMethod(pl.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         for name, scores in self.test_scores.items():
-            self.clip_scores[name], _ = self._log_scores(name, scores)
+            self.results[name], indices, counts = self._log_scores(name, scores)
+            self.clip_scores[name] = score_clips(indices, counts)
+            if isinstance(counts, ClassCounts):
+                self.class_scores[name] = counts.by_class()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["avs_method"] = dotted_path(type(self))
@@ -256,15 +265,14 @@ class SegmentationMethod(pl.LightningModule):
         """Return the entries of a checkpoint, see `whole_entries`."""
         return whole_entries(checkpoint, self, self.published)
 
-    def _log_scores(self, prefix: str, scores: SegmentationScores) -> tuple[ClipScores, dict[str, Tensor]]:
+    def _log_scores(self, prefix: str, scores: SegmentationScores) -> tuple[dict[str, float], Tensor, FrameCounts]:
         indices, counts = scores.counts()  # the one gathering: what follows is the same in every process
-        clips = score_clips(indices, counts)
-        values = scores.of(counts)
-        values |= {f"miou_second_{i + 1}": value for i, value in enumerate(score_seconds(counts))}
-        values = {name: value.float() for name, value in values.items()}
+        scored = scores.of(counts)
+        scored |= {f"miou_second_{i + 1}": value for i, value in enumerate(score_seconds(counts))}
+        values = dict(zip(scored, torch.stack([value.float() for value in scored.values()]).tolist()))
         self.log_dict({f"{prefix}/{name}": value for name, value in values.items()})
         scores.reset()
-        return clips, values
+        return values, indices, counts
 
     def configure_optimizers(self) -> Any:
         parameters = [p for p in self.parameters() if p.requires_grad]

@@ -59,6 +59,12 @@ class ClassCounts(FrameCounts):
             return f_scores(*totals).where(self.union().flatten(0, -2).sum(0) > 0, torch.nan)
         return self._mean_over_frames(self._fscores())
 
+    def by_class(self) -> dict[str, Tensor]:
+        """Return of each class, over labelled frames, [K]: "iou", "fscore", and in how many "frames" it is true."""
+        scored = self.scored()
+        frames = (scored.foreground > 0).sum(0)
+        return {"iou": scored.class_ious(), "fscore": scored.class_fscores(), "frames": frames}
+
     def frame_ious(self) -> Tensor:
         """Return each frame's mean IoU over the classes that are true or predicted in it, float64."""
         return self._mean_over_classes(self._ious())

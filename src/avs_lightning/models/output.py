@@ -19,6 +19,13 @@ class NetworkOutput:
     features: list[Tensor] = field(default_factory=list)
     audio: list[Tensor | None] = field(default_factory=list)
 
+    @property
+    def labels(self) -> Tensor:
+        """[B, T, H, W] uint8, the predicted class of each pixel."""
+        if self.logits.shape[2] == 1:
+            return (self.logits[:, :, 0].float().sigmoid() > 0.5).byte()
+        return self.logits.argmax(dim=2).byte()
+
     def __repr__(self) -> str:
         """Shapes alone: the values are millions."""
         features, audio = (

@@ -3,10 +3,11 @@
 import csv
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 import pytorch_lightning as pl
 import soundfile
 import torch
@@ -18,9 +19,12 @@ from avs_lightning.data import Clip, collate_clips
 from avs_lightning.data.pictures import denormalise
 from avs_lightning.data.probes import mute
 from avs_lightning.data.sound import Sound
+from avs_lightning.files import write_whole
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.metrics import ClipScores
-from avs_lightning.reporting.pictures import predict
+from avs_lightning.reporting.mask_files import write_labels
+from avs_lightning.reporting.pictures import method_of, predict
+from avs_lightning.run.names import CLASS_SCORES, CLIP_SCORES
 
 JPEG_QUALITY = 85
 FIGURES = ("miou", "miou_sounding", "fscore", "false_positive_rate")
@@ -45,7 +49,9 @@ class ClipRecords(Callback):
         loaders: Any = trainer.test_dataloaders
         dataset = (loaders[0] if isinstance(loaders, list) else loaders).dataset
         scores = next(iter(pl_module.clip_scores.values()))
-        write_clip_scores(self.folder / "clips.csv", dataset, scores)
+        write_clip_scores(self.folder / CLIP_SCORES, dataset, scores)
+        for by_class in list(pl_module.class_scores.values())[:1]:
+            write_class_scores(self.folder / CLASS_SCORES, pl_module.classes, by_class)
         folder, part = self.folder / "clips", self.folder / "clips.part"
         for earlier in (folder, part):
             shutil.rmtree(earlier, ignore_errors=True)
@@ -79,6 +85,13 @@ def write_clip_scores(path: Path, dataset: Any, scores: ClipScores) -> None:
     part.replace(path)
 
 
+def write_class_scores(path: Path, classes: Sequence[str], by_class: Mapping[str, Tensor]) -> None:
+    """Write a row a class, in the order of its number: what `ClassCounts.by_class` returns; empty where it is NaN."""
+    columns = {name: values.cpu().tolist() for name, values in by_class.items()}
+    table = pd.DataFrame({"class": list(classes), **columns}).round(6)
+    write_whole(path, table.to_csv(index=False))
+
+
 def choose_clips(scores: ClipScores, count: int) -> dict[int, str]:
     """Choose rows: up to `count` clips of each kind; one that is not labelled never.
 
@@ -106,30 +119,30 @@ def _ascending(values: Tensor) -> list[int]:
 
 
 def write_clip(folder: Path, name: str, clip: Clip, trainer: pl.Trainer) -> dict[str, Any]:
-    """Write a clip's T frames (JPEG), true and predicted masks (1-bit PNG of the same size) and sound (MP3).
+    """Write a clip's frames (JPEG), true and predicted masks (PNG of the same size) and sound (MP3).
 
     Returns:
         "id", "category" and, by what they show, the names of the files in `folder`: "frames", "truth" (None where not
         labelled), "prediction", "muted" (the prediction without sound), and "sound" (None where the clip has none).
     """
     batch = collate_clips([clip])
-    masks = {"prediction": predict(trainer, batch) > 0.5, "muted": predict(trainer, mute(batch)) > 0.5}
+    masks = {"prediction": predict(trainer, batch), "muted": predict(trainer, mute(batch))}
+    classes = len(method_of(trainer).classes)
+
+    def written(kind: str, second: int, labels: Tensor) -> str:
+        file = f"{name}_{kind}_{second + 1}.png"
+        write_labels(folder / file, labels.numpy(), classes)
+        return file
+
     entry: dict[str, Any] = {"id": clip.id, "category": clip.category, "frames": [], "truth": []}
     for second, image in enumerate(denormalise(clip.images)):
         pixels = (image * 255).round().byte().permute(1, 2, 0).numpy()
         entry["frames"].append(f"{name}_{second + 1}.jpg")
         Image.fromarray(pixels).save(folder / entry["frames"][-1], quality=JPEG_QUALITY)
-        labelled = bool(clip.labelled[second])
-        truth = clip.labels[second] > 0
-        entry["truth"].append(_write_mask(folder, f"{name}_truth_{second + 1}.png", truth) if labelled else None)
-    for row, shown in masks.items():
-        entry[row] = [_write_mask(folder, f"{name}_{row}_{t + 1}.png", mask) for t, mask in enumerate(shown)]
+        entry["truth"].append(written("truth", second, clip.labels[second]) if clip.labelled[second] else None)
+    for kind, shown in masks.items():
+        entry[kind] = [written(kind, second, labels) for second, labels in enumerate(shown)]
     return entry | {"sound": _write_sound(folder, name, clip.sound)}
-
-
-def _write_mask(folder: Path, name: str, mask: Tensor) -> str:
-    Image.fromarray(mask.numpy().astype(np.uint8) * 255).convert("1").save(folder / name, optimize=True)
-    return name
 
 
 def _write_sound(folder: Path, name: str, sound: Sound) -> str | None:

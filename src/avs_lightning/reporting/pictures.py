@@ -1,6 +1,6 @@
 """Pictures of fixed clips: what is seen, heard, true and predicted, second by second."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,15 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
 
-from avs_lightning.data import ClipBatch, collate_clips
+from avs_lightning.data import BINARY, ClipBatch, collate_clips
 from avs_lightning.data.pictures import denormalise
 from avs_lightning.data.probes import mute
 from avs_lightning.methods import SegmentationMethod
+from avs_lightning.reporting.palette import PREDICTION, TRUTH, class_colours, tinted
 from avs_lightning.reporting.wandb_media import clip_media
 
-TILE, GAP, MARGIN, DPI = 160, 8, 24, 100  # pixels, and their number an inch
-TRUTH, PREDICTION = (0.1, 0.9, 0.3), (1.0, 0.35, 0.1)
+TILE, GAP, MARGIN, SWATCH, DPI = 160, 8, 24, 168, 100  # pixels, and their number an inch
+MIN_TILES = 3  # that the title needs
 
 
 class ClipPictures(Callback):
@@ -55,49 +56,66 @@ class ClipPictures(Callback):
         for number, index in enumerate(chosen):
             batch = collate_clips([dataset[int(index)]])
             found = {"prediction": predict(trainer, batch), "muted": predict(trainer, mute(batch))}
+            classes = method_of(trainer).classes
             self.folder.mkdir(parents=True, exist_ok=True)
-            draw_clip(batch, found, self.folder / f"{name}_{number}.png")
+            draw_clip(batch, found, self.folder / f"{name}_{number}.png", classes)
             for logger in trainer.loggers:
                 if isinstance(logger, WandbLogger):
                     key = f"{split}_clips/{number}"  # one panel, whichever the epoch and whichever the run
-                    media = clip_media(batch, found, key, sound=key not in self.heard)
+                    media = clip_media(batch, found, key, sound=key not in self.heard, classes=classes)
                     logger.experiment.log(media, commit=False)  # goes into the row of this epoch's scores
                     self.heard.add(key)
 
 
+def method_of(trainer: pl.Trainer) -> SegmentationMethod:
+    """Return the method that a trainer works on."""
+    assert isinstance(trainer.lightning_module, SegmentationMethod)
+    return trainer.lightning_module
+
+
 @torch.no_grad()
 def predict(trainer: pl.Trainer, batch: ClipBatch) -> Tensor:
-    """Return the probabilities [T, H, W] of a batch of one clip, on the CPU, in the precision of the trainer's scores.
+    """Return the predicted labels [T, H, W] of a batch of one clip, on the CPU, in the precision of the scores.
 
     Args:
         trainer: runs its method as in an evaluation step; the method's mode stays what it was.
         batch: as a data loader gives it.
     """
-    method, precision = trainer.lightning_module, trainer.precision_plugin
+    method, precision = method_of(trainer), trainer.precision_plugin
     given = trainer.strategy.batch_to_device(precision.convert_input(batch))
     training = method.training
     with precision.test_step_context():
         out = method.eval()(given)
     method.train(training)
-    return out.logits[0, :, 0].float().sigmoid().cpu()
+    return out.labels[0].cpu()
 
 
-def draw_clip(batch: ClipBatch, predictions: dict[str, Tensor], path: Path) -> None:
+def draw_clip(batch: ClipBatch, predictions: dict[str, Tensor], path: Path, classes: Sequence[str] = BINARY) -> None:
     """Draw one clip as a PNG: a column a second; rows frame, spectrogram, ground truth and each prediction.
+
+    Below them stand the colours of the classes that occur, where there are several.
 
     Args:
         batch: a batch of one clip.
-        predictions: probabilities [T, H, W] by the name of their row.
+        predictions: labels [T, H, W] by the name of their row.
         path: the file to write.
+        classes: by name.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
-    images = as_rgb(batch.images[0])
+    seconds = batch.lengths[0]
+    images = as_rgb(batch.images[0, :seconds])
     masks: dict[str, list[Tensor | None]] = {"ground truth": ground_truth(batch)}
-    masks |= {name: list(probabilities > 0.5) for name, probabilities in predictions.items()}
+    masks |= {name: list(labels[:seconds]) for name, labels in predictions.items()}
+    shown_labels = [labels for row in masks.values() for labels in row if labels is not None]
+    legend = classes_in(shown_labels, classes) if len(classes) > 2 else []
     rows = ["frame", "log-mel", *masks]
-    width, height = MARGIN + len(images) * (TILE + GAP), 2 * MARGIN + len(rows) * (TILE + GAP)
+    width = MARGIN + max(len(images), MIN_TILES) * (TILE + GAP)
+    below = 2 * MARGIN + len(rows) * (TILE + GAP)
+    columns = (width - MARGIN) // SWATCH
+    height = below + MARGIN * -(-len(legend) // columns)
     figure = Figure(figsize=(width / DPI, height / DPI))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))  # in pixels: laying out axes takes a second
     axes.set_axis_off()
@@ -107,20 +125,26 @@ def draw_clip(batch: ClipBatch, predictions: dict[str, Tensor], path: Path) -> N
         axes.imshow(picture, extent=(x, x + TILE, y + TILE, y), aspect="auto", **options)
         axes.text(x + TILE / 2, y + TILE / 2, text, color="white", ha="center", va="center", fontsize=10)
 
-    patches = batch.sound.patches(len(images))[0, :, 0].cpu().numpy()
-    colours = {"cmap": "magma", "vmin": patches.min(), "vmax": patches.max() + 1e-6}
+    patches = batch.sound.patches(batch.images.shape[1])[0, :seconds, 0].cpu().numpy()
+    heat: dict[str, Any] = {"cmap": "magma", "vmin": patches.min(), "vmax": patches.max() + 1e-6}
     for second, image in enumerate(images):
         x = MARGIN + second * (TILE + GAP) + TILE / 2
         axes.text(x, 1.7 * MARGIN, f"second {second + 1}", ha="center", va="center", fontsize=9)
         show(0, second, image)
-        show(1, second, patches[second].T[::-1], **colours)
+        show(1, second, patches[second].T[::-1], **heat)
         for row, (name, shown) in enumerate(masks.items(), start=2):
             mask, is_truth = shown[second], name == "ground truth"
             text = "no label" if mask is None else "silent" if is_truth and not mask.any() else ""
-            show(row, second, overlay(image, mask, TRUTH if is_truth else PREDICTION), text)
+            colours = class_colours(len(classes), TRUTH if is_truth else PREDICTION)
+            show(row, second, tinted(image, None if mask is None else mask.numpy(), colours), text)
     for row, name in enumerate(rows):
         y = 2 * MARGIN + row * (TILE + GAP) + TILE / 2
         axes.text(MARGIN / 2, y, name, rotation=90, ha="center", va="center", fontsize=10)
+    for place, number in enumerate(legend):
+        x, y = MARGIN + place % columns * SWATCH, below + MARGIN * (place // columns + 0.4)
+        colour = np.asarray(class_colours(len(classes))[number]) / 255
+        axes.add_patch(Rectangle((x, y - 6), 12, 12, color=colour))
+        axes.text(x + 18, y, classes[number], ha="left", va="center", fontsize=9, parse_math=False)
     title = batch.ids[0] + (f" ({batch.categories[0]})" if batch.categories[0] else "")
     axes.text(width / 2, 0.7 * MARGIN, title, ha="center", va="center", fontsize=10, parse_math=False)
     axes.set(xlim=(0, width), ylim=(height, 0))
@@ -129,19 +153,17 @@ def draw_clip(batch: ClipBatch, predictions: dict[str, Tensor], path: Path) -> N
 
 
 def ground_truth(batch: ClipBatch) -> list[Tensor | None]:
-    """Return the mask [H, W] of each second of a batch of one clip, None where it carries no label."""
-    masks, labelled = batch.masks[0, :, 0] > 0.5, batch.labelled[0]
-    return [mask if known else None for mask, known in zip(masks, labelled)]
+    """Return the labels [H, W] of each second that a batch's one clip has, None where it carries none."""
+    labels, labelled = batch.labels[0, : batch.lengths[0]].cpu(), batch.labelled[0]
+    return [mask if known else None for mask, known in zip(labels, labelled)]
+
+
+def classes_in(labels: Iterable[Tensor], classes: Sequence[str]) -> list[int]:
+    """Return the numbers of the classes that occur in any of several label maps, without the background."""
+    occurring = {int(number) for mask in labels for number in mask.unique()}
+    return [number for number in range(1, len(classes)) if number in occurring]
 
 
 def as_rgb(images: Tensor) -> np.ndarray:
     """Return normalised images [T, 3, H, W] as RGB in [0, 1], [T, H, W, 3]."""
     return denormalise(images.cpu().float()).permute(0, 2, 3, 1).numpy()
-
-
-def overlay(image: np.ndarray, mask: Tensor | None, colour: Sequence[float]) -> np.ndarray:
-    """Darken what is outside the mask and tint what is inside."""
-    if mask is None:
-        return image * 0.35
-    inside = np.asarray(mask)[..., None]
-    return np.where(inside, 0.5 * image + 0.5 * np.asarray(colour), 0.35 * image)

@@ -2,46 +2,49 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 from torch import Tensor
 
-from avs_lightning.data import ClipBatch
+from avs_lightning.data import BINARY, ClipBatch
 from avs_lightning.data.pictures import denormalise
 from avs_lightning.data.sound_names import SOUNDS
+from avs_lightning.reporting.mask_files import read_labels
 from avs_lightning.run import Run
-from avs_lightning.run.names import CLIP_INDEX, CLIP_SCORES
+from avs_lightning.run.names import CLASS_SCORES, CLIP_INDEX, CLIP_SCORES
 
-CLASSES = {0: "background", 1: "sounding"}
 MASKS = {"ground truth": "truth", "prediction": "prediction", "muted": "muted"}  # our names: those of clips/index.json
 SCORES = {"mIoU": "miou", "mIoU where it sounds": "miou_sounding", "F": "fscore", "wrongly on": "false_positive_rate"}
 PROTOCOL = "frame"
 
 
-def clip_media(batch: ClipBatch, predictions: Mapping[str, Tensor], key: str, sound: bool = True) -> dict[str, Any]:
+def clip_media(
+    batch: ClipBatch, predictions: Mapping[str, Tensor], key: str, sound: bool = True, classes: Sequence[str] = BINARY
+) -> dict[str, Any]:
     """Return what `run.log` takes of one clip: its frames, in order, with masks to switch on and off, and its sound.
 
     Args:
         batch: a batch of one clip.
-        predictions: probabilities [T, H, W] by the name of their mask.
+        predictions: labels [T, H, W] by the name of their mask.
         key: the panel; logged again later, it has a slider over the epochs. The sound is at `<key>_sound`.
         sound: with the sound, where the batch has one.
+        classes: by name.
     """
     import wandb
 
-    frames = (denormalise(batch.images[0].cpu().float()).permute(0, 2, 3, 1).numpy() * 255).astype(np.uint8)
+    images = denormalise(batch.images[0, : batch.lengths[0]].cpu().float())
+    frames = (images.permute(0, 2, 3, 1).numpy() * 255).astype(np.uint8)
     panel = []
     for second, frame in enumerate(frames):
-        masks = {name: (found[second] > 0.5).numpy() for name, found in predictions.items()}
+        masks = {name: found[second].numpy() for name, found in predictions.items()}
         if batch.labelled[0, second]:
-            masks = {"ground truth": batch.masks[0, second, 0].cpu().numpy() > 0.5, **masks}
-        panel.append(with_masks(frame, masks, f"{batch.ids[0]}, second {second + 1}"))
+            masks = {"ground truth": batch.labels[0, second].cpu().numpy(), **masks}
+        panel.append(with_masks(frame, masks, classes, f"{batch.ids[0]}, second {second + 1}"))
     media: dict[str, Any] = {key: panel}
     if sound and batch.sound.waveform is not None:
         waveform = batch.sound.waveform[0].cpu().numpy()
@@ -49,8 +52,10 @@ def clip_media(batch: ClipBatch, predictions: Mapping[str, Tensor], key: str, so
     return media
 
 
-def with_masks(frame: np.ndarray | Path, masks: Mapping[str, np.ndarray], caption: str | None = None) -> Any:
-    """Return a `wandb.Image` of a frame (RGB of bytes, or its file) with binary masks [H, W] over it.
+def with_masks(
+    frame: np.ndarray | Path, masks: Mapping[str, np.ndarray], classes: Sequence[str], caption: str | None = None
+) -> Any:
+    """Return a `wandb.Image` of a frame (RGB of bytes, or its file) with masks of labels [H, W] over it.
 
     Its caption says so where nothing sounds in the "ground truth".
     """
@@ -58,7 +63,8 @@ def with_masks(frame: np.ndarray | Path, masks: Mapping[str, np.ndarray], captio
 
     if "ground truth" in masks and not masks["ground truth"].any():
         caption = ", ".join(filter(None, (caption, "nothing sounds")))
-    over = {name: {"mask_data": mask.astype(np.uint8), "class_labels": CLASSES} for name, mask in masks.items()}
+    names = dict(enumerate(classes))
+    over = {name: {"mask_data": mask.astype(np.uint8), "class_labels": names} for name, mask in masks.items()}
     return wandb.Image(str(frame) if isinstance(frame, Path) else frame, caption=caption, masks=over or None)
 
 
@@ -125,14 +131,20 @@ def score_charts(scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
 def log_clip_table(run: Any, folder: Path) -> None:
     """Log the clips of `folder`/clips/index.json with frames, masks and sound, and the scores in clips.csv of all.
 
-    Those of clips.csv by category, too, where clips have categories (S4).
+    Those of clips.csv by category, too, where clips have categories (S4), and the scores of each class where there are
+    more than two.
     """
     import wandb
 
     tables = {}
-    index, every = folder / CLIP_INDEX, folder / CLIP_SCORES
+    index, every, by_class = folder / CLIP_INDEX, folder / CLIP_SCORES, folder / CLASS_SCORES
+    classes: Sequence[str] = BINARY
+    if by_class.exists():
+        table = pd.read_csv(by_class, dtype={"class": str}, keep_default_na=False, na_values={"iou": "", "fscore": ""})
+        classes = list(table["class"])
+        tables["scores/by_class"] = wandb.Table(dataframe=table)
     if index.exists():
-        tables["test_clips"] = clip_table(index.parent, json.loads(index.read_text()))
+        tables["test_clips"] = clip_table(index.parent, json.loads(index.read_text()), classes)
     if every.exists():
         rows = pd.read_csv(every, dtype={"id": str, "category": str}, keep_default_na=False)
         scores = [str(name) for name in rows.columns if name not in ("id", "category")]
@@ -159,12 +171,13 @@ def category_chart(clips: pd.DataFrame) -> Any:
     return wandb.plot.bar(table, "category", "mIoU", "mIoU by category (mean over its clips)", split_table=True)
 
 
-def clip_table(folder: Path, clips: list[dict[str, Any]]) -> Any:
+def clip_table(folder: Path, clips: list[dict[str, Any]], classes: Sequence[str] = BINARY) -> Any:
     """Return a `wandb.Table` of clips: a row a clip, its scores, a column a second of frame and masks, its sound.
 
     Args:
         folder: where the files lie.
         clips: entries of clips/index.json.
+        classes: by name.
     """
     import wandb
 
@@ -177,18 +190,13 @@ def clip_table(folder: Path, clips: list[dict[str, Any]]) -> Any:
         silent = 0
         for second, frame in enumerate(clip["frames"]):
             files = {name: (clip.get(key) or [])[second : second + 1] for name, key in MASKS.items()}
-            masks = {name: read_mask(folder / f[0]) for name, f in files.items() if f and f[0]}
+            masks = {name: read_labels(folder / f[0]) for name, f in files.items() if f and f[0]}
             silent += "ground truth" in masks and not masks["ground truth"].any()
-            cells[second] = with_masks(folder / frame, masks)
+            cells[second] = with_masks(folder / frame, masks, classes)
         scores = [clip.get(name) for name in SCORES.values()]
         sound = wandb.Audio(str(folder / clip["sound"]), caption=clip["id"]) if clip.get("sound") else None
         table.add_data(clip["id"], clip["category"], clip["why"], silent, *scores, *cells, sound)
     return table
-
-
-def read_mask(file: Path) -> np.ndarray:
-    """Read a mask picture (white: on) as booleans [H, W]."""
-    return np.asarray(Image.open(file).convert("L")) > 127
 
 
 @contextmanager

@@ -21,6 +21,8 @@ LAST, BEST, INTERRUPTED = (f"{CHECKPOINTS}/{name}.ckpt" for name in ("last", "be
 PICTURES = "pictures"
 CLIP_SCORES = "clips.csv"
 """The scores of each test clip."""
+CLASS_SCORES = "classes.csv"
+"""The scores of each class, where there are more than two."""
 CLIPS = "clips"
 CLIP_INDEX = f"{CLIPS}/index.json"
 """The test clips that are kept as files."""

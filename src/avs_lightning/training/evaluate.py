@@ -163,8 +163,4 @@ def test_scores(
         datamodule.eval_dataloader(dataset if name == OWN else ProbedDataset(dataset, probes[name])) for name in names
     ]
     trainer.test(method, loaders, verbose=False)
-    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    scores: dict[str, dict[str, float]] = {}
-    for name, prefix in zip(names, method.test_scores):
-        scores[name] = {key.split("/", 1)[1]: v for key, v in logged.items() if key.split("/", 1)[0] == prefix}
-    return scores
+    return dict(zip(names, method.results.values(), strict=True))

@@ -3,36 +3,41 @@
 import base64
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, TypeVar
 
+import numpy as np
 import soundfile
 from PIL import Image
 
+from avs_lightning.reporting import palette
+from avs_lightning.reporting.mask_files import Labels, read_labels
 from avs_lightning.reporting.report import overlays
 from avs_lightning.run import RunFiles
 
 T = TypeVar("T")
-TINTS = {"truth": overlays.TRUTH, "prediction": overlays.PREDICTION, "muted": overlays.MUTED}
+TINTS = {"truth": palette.TRUTH, "prediction": palette.PREDICTION, "muted": palette.MUTED}
 RUN_MASKS = ("prediction", "muted")
 FRAMES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 SOUNDS = {".mp3": "audio/mpeg", ".wav": "audio/wav", ".ogg": "audio/ogg", ".flac": "audio/flac"}
 
 
 def clip_media(
-    entries: Mapping[int, dict[str, Any]], files: Mapping[int, RunFiles]
+    entries: Mapping[int, dict[str, Any]], files: Mapping[int, RunFiles], classes: Sequence[str]
 ) -> tuple[dict[str, Any], dict[int, dict[str, Any]], dict[str, str]]:
     """Read the pictures and the sound of a clip, and what each run made of it.
 
     Args:
         entries: by run its entry of clips/index.json for the clip.
         files: by run its files; what cannot be shown is noted there.
+        classes: by name.
 
     Returns:
         What is the same in every run, from the first: keys, per second under "frames" and "truth", and one under
         "sound", None where there is nothing to show; under "silent" per second whether nothing sounds, None where that
-        is not labelled. By run keys per second under "prediction", "muted" and "errors". And the data URIs by key.
+        is not labelled; of several classes under "classes" the name and colour of those that occur, in any run. By run
+        keys per second under "prediction", "muted" and "errors". And the data URIs by key.
     """
     media: dict[str, str] = {}
     first, its = next(iter(entries.items()))
@@ -42,32 +47,44 @@ def clip_media(
     truth = _masks(its, "truth", of_first)
     scene: dict[str, Any] = {
         "frames": [_kept(media, *frame) if frame else None for frame in frames],
-        "truth": [_tinted(media, mask, "truth") for mask in truth],
+        "truth": [_tinted(media, mask, "truth", len(classes)) for mask in truth],
         "silent": [None if mask is None else not mask.any() for mask in truth],
         "sound": None,
     }
+    occurring = _numbers(truth)
     if its.get("sound") is not None:
         kind = SOUNDS.get(PurePath(str(its["sound"])).suffix.lower(), "audio/mpeg")
         scene["sound"] = _kept(media, _read(its["sound"], of_first, _checked_sound), kind)
     runs = {}
     for run, entry in entries.items():
         masks = {kind: _masks(entry, kind, files[run]) for kind in RUN_MASKS}
-        runs[run] = {kind: [_tinted(media, mask, kind) for mask in masks[kind]] for kind in RUN_MASKS}
+        runs[run] = {kind: [_tinted(media, mask, kind, len(classes)) for mask in masks[kind]] for kind in RUN_MASKS}
+        occurring |= _numbers(masks["prediction"])
         runs[run]["errors"] = [
             _kept(media, overlays.errors(true, found), "image/png")
             if true is not None and found is not None and true.shape == found.shape
             else None
             for true, found in zip(truth, masks["prediction"])
         ]
+    if len(classes) > 2:
+        colours = palette.class_colours(len(classes))
+        scene["classes"] = [(classes[n], f"#{bytes(colours[n]).hex()}") for n in sorted(occurring) if n < len(classes)]
     return scene, runs, media
 
 
-def _masks(entry: dict[str, Any], kind: str, files: RunFiles) -> list[overlays.Mask | None]:
-    return [_read(name, files, overlays.read_mask) for name in _names(entry, kind, files)]
+def _masks(entry: dict[str, Any], kind: str, files: RunFiles) -> list[Labels | None]:
+    return [_read(name, files, read_labels) for name in _names(entry, kind, files)]
 
 
-def _tinted(media: dict[str, str], mask: overlays.Mask | None, kind: str) -> str | None:
-    return _kept(media, None if mask is None else overlays.tinted(mask, TINTS[kind]), "image/png")
+def _numbers(masks: Sequence[Labels | None]) -> set[int]:
+    """The classes that occur, without the background."""
+    return {int(number) for mask in masks if mask is not None for number in np.unique(mask)} - {0}
+
+
+def _tinted(media: dict[str, str], mask: Labels | None, kind: str, classes: int) -> str | None:
+    if mask is None or mask.max(initial=0) >= classes:
+        return None
+    return _kept(media, overlays.tinted(mask, palette.class_colours(classes, TINTS[kind])), "image/png")
 
 
 def _kept(media: dict[str, str], data: bytes | None, kind: str) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
 
+from avs_lightning.data.layouts.base import BINARY
 from avs_lightning.reporting.report.cells import Cell
 from avs_lightning.reporting.report.clip_media import clip_media
 from avs_lightning.reporting.report.results import RunResults, number
@@ -72,7 +73,9 @@ def _in_turns(entries: list[dict[str, Any]]) -> list[str]:
 def _clip(
     key: tuple[str, str], entries: dict[int, dict[str, Any]], results: Sequence[RunResults]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    scene, masks, media = clip_media(entries, {run: results[run].files for run in entries})
+    classes = max((results[run].classes for run in entries), key=len)
+    names = list(classes) or BINARY
+    scene, masks, media = clip_media(entries, {run: results[run].files for run in entries}, names)
     clip = {"id": key[1], "group": key[0], "category": str(next(iter(entries.values())).get("category") or ""), **scene}
     known = [silent for silent in scene["silent"] if silent is not None]
     # A clip in which nothing sounds is ranked apart, whatever an earlier version called it.

@@ -1,49 +1,46 @@
 """Masks as see-through pictures that a page lays over a frame."""
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Mask = NDArray[np.bool_]
-Colour = tuple[int, int, int]
+from avs_lightning.reporting.mask_files import Labels
+from avs_lightning.reporting.palette import TRUTH, Colour
 
-TRUTH: Colour = (64, 220, 130)
-PREDICTION: Colour = (255, 150, 40)
-MUTED: Colour = (190, 130, 255)
 HIT, MISSED, FALSE_ALARM = TRUTH, (70, 150, 255), (255, 70, 90)
 INSIDE, EDGE = 130, 255
 
 
-def read_mask(data: bytes) -> Mask:
-    """Return a mask [H, W] from a 1-bit or grey picture in which white is on.
+def tinted(labels: Labels, colours: Sequence[Colour]) -> bytes:
+    """Return a PNG: labels [H, W] tinted by class, the edges opaque, the background clear."""
+    kinds = np.where(labels > 0, 2 * labels.astype(np.int64) - 1 + _edges(labels), 0)
+    present, kinds = np.unique(np.append(kinds, 0), return_inverse=True)  # a palette has 256 entries
+    shown = [(*colours[(kind + 1) // 2], EDGE if kind % 2 == 0 else INSIDE) for kind in present[1:].tolist()]
+    return _png(kinds[:-1].reshape(labels.shape).astype(np.uint8), shown)
 
-    Raises:
-        OSError: it is no picture, or a damaged one.
+
+def errors(truth: Labels, prediction: Labels) -> bytes:
+    """Return a PNG of two label maps [H, W]: what was found, what was missed, and what was switched on wrongly.
+
+    What was taken for another class is switched on wrongly.
     """
-    with Image.open(io.BytesIO(data)) as picture:
-        on: Mask = np.asarray(picture.convert("L")) > 127
-    return on
-
-
-def tinted(mask: Mask, colour: Colour) -> bytes:
-    """Return a PNG: the mask [H, W] tinted, its edge opaque, the rest clear."""
-    return _png(mask.astype(np.uint8) + (mask & ~_eroded(mask)), [(*colour, INSIDE), (*colour, EDGE)])
-
-
-def errors(truth: Mask, prediction: Mask) -> bytes:
-    """Return a PNG of two masks [H, W]: what was found, what was missed, and what was switched on wrongly."""
     kinds = np.zeros(truth.shape, np.uint8)
-    kinds[truth & prediction], kinds[truth & ~prediction], kinds[~truth & prediction] = 1, 2, 3
+    kinds[(truth > 0) & (prediction == 0)] = 2
+    kinds[prediction > 0] = 3
+    kinds[(truth > 0) & (truth == prediction)] = 1
     return _png(kinds, [(*HIT, INSIDE), (*MISSED, 190), (*FALSE_ALARM, 190)])
 
 
-def _eroded(mask: Mask) -> Mask:
-    """The mask less its outermost pixels; the picture's border is no edge."""
-    around = np.pad(mask, 1, mode="edge")
-    inner: Mask = mask & around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
-    return inner
+def _edges(labels: Labels) -> NDArray[np.bool_]:
+    """The pixels beside one of another class; the picture's border is no edge."""
+    around = np.pad(labels, 1, mode="edge")
+    edges: NDArray[np.bool_] = np.logical_or.reduce(
+        [labels != part for part in (around[:-2, 1:-1], around[2:, 1:-1], around[1:-1, :-2], around[1:-1, 2:])]
+    )
+    return edges
 
 
 def _png(kinds: NDArray[np.uint8], colours: list[tuple[int, int, int, int]]) -> bytes:

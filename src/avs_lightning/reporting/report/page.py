@@ -65,6 +65,7 @@ def render(report: Report, place: Path) -> str:
         "loss": POINTS,
         "score": report.score,
         "protocol": report.protocol,
+        "grouping": "class" if any(result.classes for result in results) else "category",
         "axes": list(dict.fromkeys(axis for cell in cells for axis in cell.parameters)),
         "cells": [_plain_cell(cell) for cell in cells],
         "runs": [_plain_run(result, place) for result in results],

@@ -8,7 +8,7 @@ from typing import Any
 from avs_lightning.data.sound_names import OWN
 from avs_lightning.reporting.report.report import ReportRun
 from avs_lightning.run import Run, RunFiles
-from avs_lightning.run.names import CLIP_INDEX, CLIP_SCORES, CONFIG, CURVES, ENVIRONMENT, LOG, METRICS
+from avs_lightning.run.names import CLASS_SCORES, CLIP_INDEX, CLIP_SCORES, CONFIG, CURVES, ENVIRONMENT, LOG, METRICS
 from avs_lightning.run.results import Results, number, numbers
 
 COSTS = ("train_seconds", "clips_per_second", "peak_memory_mib", "parameters", "trained_parameters")
@@ -30,6 +30,7 @@ class RunResults:
         cost: `COSTS`, in the units of their names, and "epochs".
         curves: (epoch from 1, value) of the training "loss" and of each validation score, by its name.
         clips: rows of clips.csv, by clip id.
+        classes: of several classes, by name in their order, what each scores; protocol `frame`.
         chosen: entries of clips/index.json.
         settings: what it was trained with, where and on what: the configuration, the machine, the data, as a tree.
         command: as it was given.
@@ -48,6 +49,7 @@ class RunResults:
     cost: dict[str, float]
     curves: dict[str, list[tuple[int, float]]]
     clips: dict[str, dict[str, str]]
+    classes: dict[str, dict[str, float]]
     chosen: list[dict[str, Any]]
     settings: dict[str, Any]
     command: str
@@ -61,7 +63,12 @@ class RunResults:
         return self.scores.get(sound, {}).get(metric)
 
     def categories(self) -> dict[str, dict[str, float]]:
-        """Return by category the mean scores of its test clips, protocol `frame`; empty where clips have none."""
+        """Return by category the mean scores of its test clips, protocol `frame`; empty where clips have none.
+
+        Of several classes: the scores of each.
+        """
+        if self.classes:
+            return {name: scores for name, scores in self.classes.items() if scores}
         found: dict[str, dict[str, list[float]]] = {}
         for row in self.clips.values():
             for score in CATEGORY_SCORES:
@@ -96,6 +103,7 @@ def _read(run: ReportRun) -> RunResults:
               if name in (*COSTS, "epochs")},
         curves=_curves(files.rows(CURVES, "step")),
         clips={row["id"]: row for row in files.rows(CLIP_SCORES, "id") if row.get("id")},
+        classes=_classes(files) if (run.folder / CLASS_SCORES).exists() else {},
         chosen=files.entries(CLIP_INDEX),
         settings=_settings(config, environment, results),
         command=shlex.join(map(str, command)) if isinstance(command, list) else "",
@@ -114,6 +122,13 @@ def _settings(config: dict[str, Any], environment: dict[str, Any], results: Resu
     if results.fingerprint:
         settings |= {"data set's fingerprint": results.fingerprint}
     return settings
+
+
+def _classes(files: RunFiles) -> dict[str, dict[str, float]]:
+    return {
+        row["class"]: numbers({"miou": row.get("iou"), "fscore": row.get("fscore")})
+        for row in files.rows(CLASS_SCORES, "class")
+    }
 
 
 def _mapping(value: Any) -> dict[str, Any]:

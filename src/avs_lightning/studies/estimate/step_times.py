@@ -108,7 +108,7 @@ def reading_seconds(module: ClipDataModule, config: Mapping[str, Any]) -> tuple[
 
 def picture_seconds(method: SegmentationMethod, clip: ClipBatch) -> float:
     """Return the seconds on the processor of drawing a clip."""
-    predictions = dict.fromkeys(("prediction", "muted"), clip.masks[0, :, 0])
+    predictions = dict.fromkeys(("prediction", "muted"), clip.labels[0])
     with tempfile.TemporaryDirectory() as folder:
         return _median(lambda: draw_clip(clip, predictions, Path(folder, "clip.png")), time.thread_time, cuda=False)
 

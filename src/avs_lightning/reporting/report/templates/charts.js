@@ -112,7 +112,7 @@ function categoriesChart(cells) {
   }).filter(trace => trace.x.length);
   return {traces, x: {title: {text: title}, rangemode: "tozero"}, height: Math.max(340, 90 + 22 * names.length),
           y: {title: {text: ""}, type: "category", categoryorder: "array", categoryarray: names.map(spelled), dtick: 1, automargin: true},
-          about: `test ${title} by category, always protocol frame, mean over clips; the lowest at the bottom`};
+          about: `test ${title} by ${page.grouping}, always protocol frame${page.grouping === "class" ? "" : ", mean over clips"}; the lowest at the bottom`};
 }
 
 function painted({cell, x, y, std, bars, columns, mode, where, value}) {

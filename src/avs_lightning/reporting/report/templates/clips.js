@@ -62,7 +62,12 @@ function strip(clip, made) {
 }
 
 function title(clip) {
-  return [element("strong", {}, clip.id), clip.category.replaceAll("_", " ")];
+  const classes = (clip.classes || []).map(([name, colour]) => {
+    const swatch = element("i", {});
+    swatch.style.background = colour;
+    return element("span", {className: "class"}, swatch, name);
+  });
+  return [element("strong", {}, clip.id), clip.category.replaceAll("_", " "), ...classes];
 }
 
 function button(text, label, changes) {
