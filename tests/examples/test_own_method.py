@@ -89,3 +89,13 @@ def test_a_sweep_trains_the_first_stages_of_its_second_ones(
     assert names == [*2 * ["shapes_own_stage1"], *2 * ["shapes_own_stage2_pretrained"]]
     (table,) = (tmp_path / "runs" / "studies").glob("*/table.md")
     assert "method.bands" in table.read_text()
+
+
+@pytest.mark.slow
+def test_its_study_runs_and_says_whether_its_claim_held(avs_process: Callable, own: list[str], tmp_path: Path) -> None:
+    settings = [word for word in own if not word.startswith(("--config-dir", "method=", "data="))]
+    groups = f"hydra.searchpath=[file://{FOLDER / 'conf'}]"
+    ended = avs_process("study", "run", f"{FOLDER}/study.yaml", groups, *settings, "network=sees,fine")
+    assert ended.code == 0, ended.err
+    (table,) = (tmp_path / "runs" / "studies").glob("*/table.md")
+    assert all(words in table.read_text() for words in ("sees alone", "hears, 64 bands", "hearing helps", "shapes"))
