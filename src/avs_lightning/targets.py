@@ -9,6 +9,7 @@ or by an entry point of a package that is installed.
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 import os
 import pkgutil
 import re
@@ -85,6 +86,27 @@ def build(options: Mapping[str, Any], key: str, base: type[T], *args: Any, **kwa
     except (TypeError, ValueError, ImportError) as error:
         shown = ", ".join(f"{key}.{name}={value}" for name, value in options.items() if name != "_target_")
         raise UserError(f"{kind.__name__} cannot be built from {shown or key}: {error}") from error
+
+
+def build_parts(group: Mapping[str, Any], key: str, base: type[T], **kwargs: Any) -> list[T]:
+    """Build the members of a group, each from its `_target_` and its arguments; one that is None is left out.
+
+    Args:
+        group: plain values by name.
+        key: of the group.
+        base: what each class has to derive from.
+        **kwargs: come where a constructor demands them and the options have no value.
+
+    Raises:
+        UserError: there is no such class, or it refuses its arguments.
+    """
+    built = []
+    for name, options in ((name, options) for name, options in group.items() if options is not None):
+        kind = find_class(options.get("_target_"), f"{key}.{name}._target_", base)
+        demanded = {n for n, p in inspect.signature(kind).parameters.items() if p.default is p.empty}
+        own = {name: value for name, value in kwargs.items() if name in demanded}
+        built.append(build(options, f"{key}.{name}", base, **own))
+    return built
 
 
 def check_targets(content: Any, source: str | Path, own: Sequence[str] = ()) -> None:

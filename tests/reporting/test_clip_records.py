@@ -46,11 +46,12 @@ def record(folder: Path, dataset: Any, count: int, first: bool = True) -> None:
     for index in range(len(dataset)):
         method.test_step(collate_clips([dataset[index]]), index)
     method.clip_scores["test"] = method.test_scores["test"].per_clip()
-    records = ClipRecords(folder, count)
+    records = ClipRecords(count)
     loaders = [SimpleNamespace(dataset=dataset), SimpleNamespace(dataset=None)]
     strategy = SingleDeviceStrategy()
     trainer: Any = SimpleNamespace(
         is_global_zero=first,
+        default_root_dir=str(folder),
         test_dataloaders=loaders,
         lightning_module=method,
         strategy=strategy,

@@ -9,17 +9,27 @@ from typing import Any
 import pytest
 from pytorch_lightning.trainer.states import TrainerFn
 
+from avs_lightning.data import ClipDataModule
 from avs_lightning.run import Run
 from avs_lightning.training import progress
 from avs_lightning.training.progress import RunProgress
 
 
-def trainer(rank: int = 0) -> Any:
+class Clips(ClipDataModule):
+    """20 clips to train on, 12 to validate, 8 to test."""
+
+    classes, frames, synthetic = ("background", "sounding"), 5, True
+
+    def build_dataset(self, split: str) -> Any:
+        return [0] * {"train": 20, "val": 12, "test": 8}[split]
+
+
+def trainer(folder: Path, rank: int = 0) -> Any:
     """Two epochs of 10 steps on 20 clips, with 12 val clips; then 8 test clips in batches of 2, for each set."""
-    lengths = {"train": 20, "val": 12, "test": 8}
     return SimpleNamespace(
         is_global_zero=rank == 0,
-        datamodule=SimpleNamespace(dataset=lambda split: [0] * lengths[split]),
+        datamodule=Clips("few", folder),
+        default_root_dir=str(folder),
         max_epochs=2,
         current_epoch=0,
         check_val_every_n_epoch=1,
@@ -31,7 +41,7 @@ def trainer(rank: int = 0) -> Any:
 
 
 def test_it_grows_from_none_to_all_in_the_shares_of_the_work(tmp_path: Path) -> None:
-    run, callback = trainer(), RunProgress(tmp_path, test_sets=3, interval=0)
+    run, callback = trainer(tmp_path), RunProgress(test_sets=3, interval=0)
     training = 2 * (3 * 20 + 12) / (2 * (3 * 20 + 12) + 3 * 8)
     callback.on_train_start(run, None)  # type: ignore[arg-type]
     seen = [Run(tmp_path).progress]
@@ -62,7 +72,7 @@ def test_it_is_seldom_written_and_by_the_first_process(tmp_path: Path, monkeypat
     now = SimpleNamespace(value=10.0)
     clock = SimpleNamespace(perf_counter=lambda: now.value, time=lambda: now.value)
     monkeypatch.setattr(progress, "time", clock)
-    run, callback = trainer(), RunProgress(tmp_path)
+    run, callback = trainer(tmp_path), RunProgress()
     callback.on_test_start(run, None)  # type: ignore[arg-type]
     for wait, written in ((0.5, 10.0), (0.4, 10.0), (0.2, 11.1)):
         now.value += wait
@@ -71,12 +81,12 @@ def test_it_is_seldom_written_and_by_the_first_process(tmp_path: Path, monkeypat
         assert content is not None
         assert content.updated == pytest.approx(written)
     (tmp_path / "progress.json").unlink()
-    RunProgress(tmp_path).on_test_start(trainer(rank=1), None)  # type: ignore[arg-type]
+    RunProgress().on_test_start(trainer(tmp_path, rank=1), None)  # type: ignore[arg-type]
     assert Run(tmp_path).progress is None
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    RunProgress(tmp_path / "gone").on_test_start(trainer(), None)  # type: ignore[arg-type]
+    RunProgress().on_test_start(trainer(tmp_path / "gone"), None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("content", ["", '{"fraction": 0.', "[]", "{}", "\x00\x01"])
@@ -94,7 +104,7 @@ def seen(self, *args, **kwargs):
     self._next = 0.0
     whole(self, *args, **kwargs)
     with Path("seen.txt").open("a") as file:
-        file.write(self.path.read_text() + "\\n")
+        file.write((Path(args[0].default_root_dir) / "progress.json").read_text() + "\\n")
 RunProgress._write = seen
 """
 

@@ -58,6 +58,7 @@ def run(
     argv = readable(argv, command)
     several = is_multirun(argv)
     refuse_other_launchers(argv, command)
+    refuse_no_choice(argv)
     if several:
         refuse_information(argv, command)
         refuse_for_all_cells(argv, command)
@@ -193,6 +194,18 @@ def refuse_other_launchers(argv: Sequence[str], command: str) -> None:
             )
 
 
+def refuse_no_choice(argv: Sequence[str]) -> None:
+    """A group always has its option: Hydra has no override for none.
+
+    Raises:
+        UserError: null is chosen.
+    """
+    for word in argv:
+        group, _, value = word.partition("=")
+        if "null" in value.split(",") and group in groups():
+            raise UserError(f"{word}: there is no {group}=null; {group} is one of {', '.join(groups()[group])}")
+
+
 def refuse_inline_jobs(command: str) -> None:
     """See that a job is no cell of a sweep, which is never run inside the sweep's process.
 
@@ -248,7 +261,8 @@ def explain(error: Exception, command: str) -> str:
         if options := packaged_keys().get(key):
             return f"{key} is no setting of what is chosen here; it belongs to {', '.join(options)}"
         if key.startswith(OF_CLASSES):
-            return f"{key} is not among the settings of its class that are shown; +{key}=... gives it that argument"
+            near = near_setting(key)
+            return f"{key} is not among the settings that are shown{near}; +{key}=... gives its class that argument"
         return f"there is no setting {key!r}{near_setting(key)}; avs {command} --cfg job shows them all"
     if group := re.search(r"Could not (?:find|load) '([^']+)/([^'/]+)'", text):
         if group[1].startswith("hydra/"):

@@ -13,7 +13,6 @@ import avs_lightning.methods
 from avs_lightning.kinds import (
     ANYTHING,
     FLAG,
-    NULL,
     PATH,
     TEXT,
     Kind,
@@ -135,7 +134,7 @@ RECORDS = {
     "callbacks.pictures.clips": CLIPS,
     "callbacks.pictures.every_n_epochs": COUNT,
     "callbacks.clips.count": CLIPS,
-    "logger.wandb": NULL,  # or the settings below it
+    "callbacks.learning_rate.logging_interval": choice("step", "epoch"),
     "logger.wandb.project": optional(TEXT),
     "logger.wandb.entity": optional(TEXT),
     "logger.wandb.group": optional(TEXT),

@@ -17,6 +17,8 @@ from avs_lightning.kinds import Unfit
 
 OURS = "avs_lightning."
 MISSING = "???"
+PARTS = ("callbacks", "logger")
+"""Groups of classes, each under a name of its own; null stands for none."""
 
 
 def check_values(cfg: DictConfig, stored: Mapping[str, Any] | None = None) -> None:
@@ -36,7 +38,8 @@ def check_values(cfg: DictConfig, stored: Mapping[str, Any] | None = None) -> No
     if "method" in foreign:  # its groups are its own, too
         foreign += [node for node in plain if not (node in SETTINGS or _has_settings(node))]
     for key, given in sorted(leaves(plain), key=lambda leaf: leaf[0] not in literal):  # the cause, then what follows
-        if key.partition(".")[0] in foreign:
+        group, _, member = key.partition(".")
+        if group in foreign or (group in PARTS and given is None and "." not in member):
             continue
         if key not in SETTINGS:
             refuse_unread(key, cfg, plain, stored or {})

@@ -23,7 +23,7 @@ from avs_lightning.files import write_whole
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.metrics import ClipScores
 from avs_lightning.reporting.mask_files import write_labels
-from avs_lightning.reporting.pictures import method_of, predict
+from avs_lightning.reporting.pictures import dataset_of, method_of, predict
 from avs_lightning.run.names import CLASS_SCORES, CLIP_SCORES
 
 JPEG_QUALITY = 85
@@ -33,26 +33,26 @@ FIGURES = ("miou", "miou_sounding", "fscore", "false_positive_rate")
 class ClipRecords(Callback):
     """After a test, writes the scores of its clips with their own sound, and some clips as files.
 
+    The run's folder gets clips.csv, and clips/ with index.json, see `write_clip`.
+
     Args:
-        folder: the run's folder; gets clips.csv and clips/ with index.json, see `write_clip`.
         count: how many of each kind, see `choose_clips`; 0 for none.
     """
 
-    def __init__(self, folder: Path, count: int = 4):
-        self.folder = folder
+    def __init__(self, count: int = 4):
         self.count = count
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, SegmentationMethod)
         if not trainer.is_global_zero:
             return
-        loaders: Any = trainer.test_dataloaders
-        dataset = (loaders[0] if isinstance(loaders, list) else loaders).dataset
+        loaders, root = trainer.test_dataloaders, Path(trainer.default_root_dir)
+        dataset = dataset_of(loaders[0] if isinstance(loaders, list) else loaders, "callbacks.clips")
         scores = next(iter(pl_module.clip_scores.values()))
-        write_clip_scores(self.folder / CLIP_SCORES, dataset, scores)
+        write_clip_scores(root / CLIP_SCORES, dataset, scores)
         for by_class in list(pl_module.class_scores.values())[:1]:
-            write_class_scores(self.folder / CLASS_SCORES, pl_module.classes, by_class)
-        folder, part = self.folder / "clips", self.folder / "clips.part"
+            write_class_scores(root / CLASS_SCORES, pl_module.classes, by_class)
+        folder, part = root / "clips", root / "clips.part"
         for earlier in (folder, part):
             shutil.rmtree(earlier, ignore_errors=True)
         if not self.count:

@@ -11,9 +11,10 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
 
-from avs_lightning.data import BINARY, ClipBatch, collate_clips
+from avs_lightning.data import BINARY, ClipBatch, ClipDataset, collate_clips
 from avs_lightning.data.pictures import denormalise
 from avs_lightning.data.probes import mute
+from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.reporting.palette import PREDICTION, TRUTH, class_colours, tinted
 from avs_lightning.reporting.wandb_media import clip_media
@@ -23,16 +24,14 @@ MIN_TILES = 3  # that the title needs
 
 
 class ClipPictures(Callback):
-    """Draws fixed, evenly spread clips of a split to the run's folder and to W&B.
+    """Draws fixed, evenly spread clips of a split to pictures/ in the run's folder, and to W&B.
 
     Args:
-        folder: where the PNG files go.
         clips: how many clips.
         every_n_epochs: how often during training; testing always draws.
     """
 
-    def __init__(self, folder: Path, clips: int = 4, every_n_epochs: int = 5):
-        self.folder = folder
+    def __init__(self, clips: int = 4, every_n_epochs: int = 5):
         self.clips = clips
         self.every_n_epochs = every_n_epochs
         self.heard: set[str] = set()  # a clip's sound stays what it is, and is logged once
@@ -51,14 +50,14 @@ class ClipPictures(Callback):
     def _draw(self, trainer: pl.Trainer, loader: Any, split: str, name: str) -> None:
         if not trainer.is_global_zero:
             return
-        dataset = loader.dataset
+        dataset, folder = dataset_of(loader, "callbacks.pictures"), Path(trainer.default_root_dir) / "pictures"
         chosen = np.unique(np.linspace(0, len(dataset) - 1, self.clips).round().astype(int))
         for number, index in enumerate(chosen):
             batch = collate_clips([dataset[int(index)]])
             found = {"prediction": predict(trainer, batch), "muted": predict(trainer, mute(batch))}
             classes = method_of(trainer).classes
-            self.folder.mkdir(parents=True, exist_ok=True)
-            draw_clip(batch, found, self.folder / f"{name}_{number}.png", classes)
+            folder.mkdir(parents=True, exist_ok=True)
+            draw_clip(batch, found, folder / f"{name}_{number}.png", classes)
             for logger in trainer.loggers:
                 if isinstance(logger, WandbLogger):
                     key = f"{split}_clips/{number}"  # one panel, whichever the epoch and whichever the run
@@ -71,6 +70,24 @@ def method_of(trainer: pl.Trainer) -> SegmentationMethod:
     """Return the method that a trainer works on."""
     assert isinstance(trainer.lightning_module, SegmentationMethod)
     return trainer.lightning_module
+
+
+def dataset_of(loader: Any, setting: str) -> ClipDataset:
+    """Return the clips behind a data loader, one by one.
+
+    Args:
+        loader: of batches.
+        setting: of the callback that wants them.
+
+    Raises:
+        UserError: they are not those of a `ClipDataset`.
+    """
+    if not isinstance(loader.dataset, ClipDataset):
+        raise UserError(
+            f"{setting} shows the clips of a ClipDataset, and the data loader has a {type(loader.dataset).__name__}: "
+            f"go without this callback ({setting}=null)"
+        )
+    return loader.dataset
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint
 from pytorch_lightning.trainer.states import TrainerFn
 
 from avs_lightning.errors import UserError
+from avs_lightning.training.run_folder import RunFolder
 
 
 class BestCheckpoint(Checkpoint):
@@ -18,7 +19,6 @@ class BestCheckpoint(Checkpoint):
     does not count: the same run with more time has no validation there.
 
     Args:
-        path: of best.ckpt.
         monitor: name of the score, "val/miou_frame" or another that the method logs.
         mode: "max" or "min".
 
@@ -26,8 +26,7 @@ class BestCheckpoint(Checkpoint):
         score: the best so far; None before the first validation.
     """
 
-    def __init__(self, path: Path, monitor: str, mode: str):
-        self.path = path
+    def __init__(self, monitor: str = "val/miou_frame", mode: str = "max"):
         self.monitor = monitor
         self.sign = {"max": 1.0, "min": -1.0}[mode]
         self.score: float | None = None
@@ -39,7 +38,7 @@ class BestCheckpoint(Checkpoint):
         better = self.score is None or self.sign * score > self.sign * self.score
         if trainer.strategy.broadcast(better):
             self.score = score
-            trainer.save_checkpoint(self.path, weights_only=True)
+            trainer.save_checkpoint(folder_of(trainer).best, weights_only=True)
 
     def state_dict(self) -> dict[str, Any]:
         return {"score": self.score}
@@ -65,18 +64,18 @@ class LastCheckpoint(Checkpoint):
         epochs: how many whole epochs have been trained.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self) -> None:
         self.epochs = 0
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not trainer.strategy.broadcast(self.path.exists()):  # the first process's view: it is the one that writes
-            trainer.save_checkpoint(self.path)
+        last = folder_of(trainer).last
+        if not trainer.strategy.broadcast(last.exists()):  # the first process's view: it is the one that writes
+            trainer.save_checkpoint(last)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_last_batch:  # else a limit has cut the epoch: going on repeats it from its start
             self.epochs += 1
-            trainer.save_checkpoint(self.path)
+            trainer.save_checkpoint(folder_of(trainer).last)
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -92,19 +91,21 @@ class InterruptedCheckpoint(Callback):
     on from last.ckpt, the end of the last whole epoch, and so repeats exactly what an uninterrupted run computes.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
-
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         fitting = trainer.state.fn == TrainerFn.FITTING and trainer.global_step > 0
         if fitting and trainer.world_size == 1 and not isinstance(exception, (UserError, OSError)):
-            trainer.save_checkpoint(self.path, weights_only=True)
+            trainer.save_checkpoint(folder_of(trainer).interrupted, weights_only=True)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.is_last_batch:
-            trainer.save_checkpoint(self.path, weights_only=True)
+            trainer.save_checkpoint(folder_of(trainer).interrupted, weights_only=True)
         elif trainer.is_global_zero:
-            self.path.unlink(missing_ok=True)
+            folder_of(trainer).interrupted.unlink(missing_ok=True)
+
+
+def folder_of(trainer: pl.Trainer) -> RunFolder:
+    """Return the folder of a trainer's run."""
+    return RunFolder(Path(trainer.default_root_dir))
 
 
 def is_scheduled(trainer: pl.Trainer) -> bool:

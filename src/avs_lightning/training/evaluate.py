@@ -2,12 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from avs_lightning.data import ClipDataModule
@@ -21,10 +19,11 @@ from avs_lightning.methods.loading import is_released, read_checkpoint, rebuild
 from avs_lightning.reporting.console import console, is_first_process, say
 from avs_lightning.reporting.tables import network_table, scores_table
 from avs_lightning.reporting.verdict import verdict
-from avs_lightning.training.loggers import log_data, run_loggers
+from avs_lightning.targets import build
+from avs_lightning.training.callbacks import build_callbacks
 from avs_lightning.training.precision import check_precision
+from avs_lightning.training.record import open_record
 from avs_lightning.training.run_folder import RunFolder
-from avs_lightning.training.stops import explained_stops
 from avs_lightning.training.trainer import build_trainer, plain
 
 
@@ -39,39 +38,27 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if not cfg.get("data"):
         raise UserError("this checkpoint does not say what it was trained on: name a data set (data=s4, data=ms3, ...)")
     choose(cfg.split, SPLITS, "split")
-    check_precision(cfg.trainer, training=False)
-    probes = asked_probes(cfg)
-    folder = RunFolder(Path(cfg.paths.output_dir).resolve())
+    config, folder = plain(cfg), RunFolder(Path(cfg.paths.output_dir).resolve())
+    check_precision(config["trainer"], training=False)
+    probes = chosen_probes(cfg.probes, cfg.probe_sounds)
     if is_first_process():
         folder.check_free()
+
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    datamodule = instantiate(cfg.data, _convert_="all")
+    datamodule = build(config["data"], "data", ClipDataModule)  # type: ignore[type-abstract]
     datamodule.check(cfg.split)
-    content: Any = read_checkpoint(cfg.checkpoint)
-    groups = plain(cfg)
-    method = rebuild(content, cfg.checkpoint, groups)
+    method = checkpoint_method(cfg)
     check_classes(method, datamodule, cfg.checkpoint)
-    settings, note = method.reconcile(groups, is_released(content))
-    for key, value in settings.items():
-        OmegaConf.update(cfg, key, value)
-    if note and is_first_process():
-        say(note)
-    del content
+    bar = cfg.trainer.enable_progress_bar
+    callbacks = build_callbacks(config["callbacks"], method, 1 + len(probes), training=False, progress_bar=bar)
     if is_first_process():
         console.print(network_table(method, datamodule.example_batch()))
-    with ExitStack() as stack:
-        if is_first_process():
-            stack.enter_context(folder.locked())
-            folder.check_free()  # again: another process may have had it in the meantime
-            folder.open(cfg)
-        stack.enter_context(explained_stops(folder))
-        loggers = stack.enter_context(run_loggers(cfg, folder))
-        log_data(loggers, datamodule)
-        example = datamodule.example_batch()
-        trainer = build_trainer(cfg, folder, loggers, method, example, test_sets=1 + len(probes))
+
+    with open_record(cfg, folder, datamodule) as loggers:
+        trainer = build_trainer(config["trainer"], folder.path, loggers, callbacks)
         result: dict[str, Any] = {
             "name": cfg.name,
-            "data": cfg.data.name,
+            "data": datamodule.name,
             "split": cfg.split,
             "checkpoint": str(cfg.checkpoint),
             "scores": test_scores(trainer, method, datamodule, cfg.split, probes),
@@ -80,7 +67,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         if trainer.is_global_zero:
             result |= provenance(folder, datamodule)
             folder.write_metrics(result)
-            say_scores(result, f"{Path(cfg.checkpoint).name}, {cfg.split} split of {cfg.data.name}")
+            say_scores(result, f"{Path(cfg.checkpoint).name}, {cfg.split} split of {datamodule.name}")
             say(f"Everything is in {folder.path}")
     return result
 
@@ -98,6 +85,22 @@ def check_classes(method: SegmentationMethod, datamodule: ClipDataModule, checkp
             f"{datamodule.hparams['root']} have {len(datamodule.classes)} ({found}): choose data with the same classes "
             "in the same order, or a checkpoint trained on these"
         )
+
+
+def checkpoint_method(cfg: DictConfig) -> SegmentationMethod:
+    """Rebuild the method of `cfg.checkpoint`, and put into `cfg` what is known of it.
+
+    Raises:
+        UserError: the file is no checkpoint of a network, or `cfg` contradicts it.
+    """
+    content, groups = read_checkpoint(cfg.checkpoint), plain(cfg)
+    method = rebuild(content, cfg.checkpoint, groups)
+    settings, note = method.reconcile(groups, is_released(content))
+    for key, value in settings.items():
+        OmegaConf.update(cfg, key, value)
+    if note and is_first_process():
+        say(note)
+    return method
 
 
 def say_scores(result: Mapping[str, Any], tested: str) -> None:
@@ -118,15 +121,6 @@ def say_scores(result: Mapping[str, Any], tested: str) -> None:
             f"Only {clips['scored']} of {clips['split']} clips were scored (debug=fast, trainer.limit_test_batches or "
             "data.limit): a try-out, not a result."
         )
-
-
-def asked_probes(cfg: DictConfig) -> dict[str, Probe]:
-    """Return the probes of a run's configuration, looked at before anything costs time.
-
-    Raises:
-        UserError: there is no such probe, or its sounds are missing.
-    """
-    return chosen_probes(cfg.probes, cfg.get("probe_sounds"))
 
 
 def provenance(folder: RunFolder, datamodule: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from avs_lightning.metrics.names import score_text
 from avs_lightning.reporting.console import console, say, spoken
 from avs_lightning.reporting.curves import Epoch, draw_curves
 from avs_lightning.training.epochs import epoch_of
+from avs_lightning.training.run_folder import RunFolder
 
 SCORE = "val/miou_frame"
 
@@ -42,17 +43,13 @@ class History(Callback):
     """Says each epoch's loss, validation score, pace and time in one line, and draws the curves when all have passed.
 
     It reads what is logged, and so has to stand after the callbacks that log. It is kept in the checkpoints, so that a
-    resumed run has the whole of it.
-
-    Args:
-        curves: where the picture goes.
+    resumed run has the whole of it. The curves go into the run's folder, pictures/curves.png.
 
     Attributes:
         epochs: those that have ended.
     """
 
-    def __init__(self, curves: Path) -> None:
-        self.curves = curves
+    def __init__(self) -> None:
         self.epochs: list[Epoch] = []
         self._started = 0.0
         self._validated = False
@@ -87,4 +84,4 @@ class History(Callback):
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero and len(self.epochs) > 1:
-            draw_curves(self.epochs, self.curves)
+            draw_curves(self.epochs, RunFolder(Path(trainer.default_root_dir)).curves)

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from avs_lightning.data.fingerprint import data_identity
 from avs_lightning.reporting.console import is_first_process, say
 from avs_lightning.reporting.wandb_media import log_results
+from avs_lightning.targets import build_parts
 from avs_lightning.training.metrics_csv import MetricsCSV
 from avs_lightning.training.run_folder import RunFolder
-from avs_lightning.training.trainer import named_parts
 from avs_lightning.training.wandb_run import Dashboard, finish_wandb, is_training, start_wandb, wandb_mode
 
 
@@ -46,9 +46,10 @@ def log_data(loggers: Iterable[Logger], datamodule: Any) -> None:
 def build_loggers(cfg: DictConfig, folder: RunFolder) -> list[Logger]:
     """Build the loggers of a run; a resumed run goes on in its own files and its own W&B run."""
     loggers: list[Logger] = [MetricsCSV(folder.path / "metrics.csv", is_training(cfg))]
-    options = cfg.logger.get("wandb")
-    if options and is_first_process():
-        mode = wandb_mode(options.get("mode"))
+    named: dict[str, Any] = OmegaConf.to_container(cfg.logger, resolve=True)  # type: ignore[assignment]
+    dashboard = named.pop("wandb", None)
+    if dashboard and is_first_process():
+        mode = wandb_mode(dashboard.get("mode"))
         if mode != "disabled":
             loggers.append(Dashboard(start_wandb(cfg, folder, mode), is_training(cfg)))
-    return loggers + named_parts(cfg.logger, "logger", Logger)  # type: ignore[type-abstract]
+    return loggers + build_parts(named, "logger", Logger, save_dir=folder.path)  # type: ignore[type-abstract]

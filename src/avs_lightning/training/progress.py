@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.trainer.states import TrainerFn
 
+from avs_lightning.data import ClipDataModule
 from avs_lightning.files import write_whole
 from avs_lightning.run.names import PROGRESS
 
@@ -18,19 +19,18 @@ TRAINED_CLIP = 3  # a training step costs about three times what scoring a clip 
 
 
 class RunProgress(Callback):
-    """Writes `PROGRESS` into the run's folder, about once a second, from the first process.
+    """Writes `PROGRESS` into the run's folder (`default_root_dir`), about once a second, from the first process.
 
     It holds `fraction` (of the whole run, 0 to 1), `phase` ("train" or "test"), `epoch` (from 1), `epochs` and
-    `updated` (unix seconds). The share of training and of testing is an estimate by numbers of clips.
+    `updated` (unix seconds). The share of training and of testing is an estimate by numbers of clips; data that is no
+    `ClipDataModule` does not say what will be tested, and the training is all.
 
     Args:
-        folder: the run's folder.
         test_sets: how often the test split will be gone through; 0 for no test.
         interval: seconds from one writing to the next, at least.
     """
 
-    def __init__(self, folder: Path, test_sets: int = 1, interval: float = 1.0):
-        self.path = folder / PROGRESS
+    def __init__(self, test_sets: int = 1, interval: float = 1.0):
         self.test_sets = test_sets
         self.interval = interval
         self._next = 0.0
@@ -39,11 +39,12 @@ class RunProgress(Callback):
         self._batches_tested = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        clips = {split: len(data.dataset(split)) for split in ("train", "val", *(["test"] if self.test_sets else []))}
-        epochs = max(1, trainer.max_epochs or 1)
-        training = epochs * (TRAINED_CLIP * clips["train"] + clips["val"] / (trainer.check_val_every_n_epoch or 1))
-        self._train_share = training / (training + self.test_sets * clips.get("test", 0))
+        self._train_share = 1.0
+        if isinstance(data := trainer.datamodule, ClipDataModule):  # type: ignore[attr-defined]
+            tested = self.test_sets * len(data.dataset("test")) if self.test_sets else 0
+            epochs, validated = max(1, trainer.max_epochs or 1), 1 / (trainer.check_val_every_n_epoch or 1)
+            trained = epochs * (TRAINED_CLIP * len(data.dataset("train")) + validated * len(data.dataset("val")))
+            self._train_share = trained / (trained + tested)
         self._write(trainer, "train", now=True)
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
@@ -76,6 +77,6 @@ class RunProgress(Callback):
             "updated": time.time(),
         }
         with suppress(OSError):  # a run does not end because nobody can see how far it is
-            write_whole(self.path, json.dumps(content))
+            write_whole(Path(trainer.default_root_dir) / PROGRESS, json.dumps(content))
         ended = time.perf_counter()
         self._next = ended + max(self.interval, 50 * (ended - started))  # a slow disk takes 2% of the time at most

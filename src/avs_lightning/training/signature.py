@@ -13,7 +13,8 @@ from avs_lightning.training.devices import process_count
 
 IRRELEVANT = (
     "name", "label", "study", "paths", "logger", "launcher", "resume", "dry_run", "test", "probes", "probe_sounds",
-    "callbacks.pictures", "callbacks.clips", "init.checkpoint", "init.parent",
+    "callbacks.progress_bar", "callbacks.pictures", "callbacks.clips", "callbacks.gradient_norm",
+    "callbacks.learning_rate", "callbacks.history", "init.checkpoint", "init.parent",
     "data.root", "data.workers", "data.persistent_workers", "data.pin_memory", "data.eval_batch_size",
     "data.batch_size", "data.synthetic.workers", "data.synthetic.progress",
     "trainer.accelerator", "trainer.strategy", "trainer.devices", "trainer.num_nodes", "trainer.enable_progress_bar",

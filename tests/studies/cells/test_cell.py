@@ -23,6 +23,9 @@ CANNOT_CHANGE_A_RESULT = {
     "logger.wandb.project", "logger.wandb.entity", "logger.wandb.group", "logger.wandb.name", "logger.wandb.job_type",
     "logger.wandb.tags", "logger.wandb.notes", "logger.wandb.dir", "logger.wandb.mode", "logger.wandb.log_model",
     "callbacks.pictures.clips", "callbacks.pictures.every_n_epochs", "callbacks.clips.count",
+    "callbacks.learning_rate.logging_interval",
+    *(f"callbacks.{name}._target_" for name in ("progress_bar", "pictures", "clips", "gradient_norm", "learning_rate",
+                                                "history")),
     "data.root", "data.workers", "data.eval_batch_size",
     "trainer.accelerator", "trainer.strategy", "trainer.enable_progress_bar", "trainer.log_every_n_steps",
 }  # fmt: skip
