@@ -74,7 +74,7 @@ def test_a_training_takes_a_step(group: str, option: str, loaders: list[DataLoad
 @pytest.mark.parametrize("group, option", options_of("eval"))
 def test_an_evaluation_is_built(group: str, option: str, tmp_path: Path) -> None:
     config = composed("eval", group, option, tmp_path, "checkpoint=best.ckpt")
-    assert build(config["data"], "data", ClipDataModule).classes
+    assert build(config["data"], "data", ClipDataModule).name
     callbacks = build_callbacks(config["callbacks"], tiny_avs(), test_sets=1, training=False)
     assert len(callbacks) >= len(config["callbacks"])
     build_trainer(config["trainer"], tmp_path, loggers(config, tmp_path), callbacks)

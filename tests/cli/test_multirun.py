@@ -176,7 +176,7 @@ def test_checkpoints_are_evaluated_as_cells(avs: Callable, copied, scores_in: Ca
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["launcher=nosuch"], "there is no launcher=nosuch; launcher is one of local, parallel, slurm"),
+        (["launcher=nosuch"], "launcher=nosuch is unknown (allowed: local, parallel, slurm)"),
         (["launcher.name=locl"], "launcher.name=locl: expected one of local, parallel, slurm; did you mean"),
         (["launcher=parallel", "launcher.jobs=0"], "launcher.jobs=0: expected a whole number from 1"),
         (["launcher=parallel", "launcher.jobs=many"], "launcher.jobs=many: expected a whole number"),

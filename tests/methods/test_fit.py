@@ -68,7 +68,9 @@ def test_our_callbacks_do_without_our_data_module(tiny_ms3: Path, avs: Callable,
     run.fit(method, datamodule=data)
     left = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "pictures/val_epoch_002_0.png", "pictures/curves.png")
     assert not [name for name in left if not (tmp_path / name).exists()]
-    assert (Run(tmp_path).progress or {})["fraction"] > 0
+    progress = Run(tmp_path).progress
+    assert progress is not None
+    assert (progress.phase, progress.fraction > 0) == ("train", True)
     run.test(method, datamodule=data, verbose=False)
     assert len((tmp_path / "clips.csv").read_text().splitlines()) == 1 + 3
     assert load_method(tmp_path)(example_batch(1, 32)).logits.shape == (1, 5, 1, 32, 32)

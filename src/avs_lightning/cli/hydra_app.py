@@ -27,7 +27,7 @@ from avs_lightning.cli.stored import NAME, offer, without_run_folder
 from avs_lightning.cli.sweep import CellLauncher, Sweep
 from avs_lightning.cli.sweep import register as register_launcher
 from avs_lightning.cli.values import check_values, near_setting, packaged_keys
-from avs_lightning.errors import UserError, near_matches
+from avs_lightning.errors import UserError, choose
 from avs_lightning.run.names import CONFIG
 from avs_lightning.studies.execution.processes import FROM_RUN_FOLDER
 from avs_lightning.targets import check_targets, part_name, trust_targets
@@ -203,7 +203,7 @@ def refuse_no_choice(argv: Sequence[str]) -> None:
     for word in argv:
         group, _, value = word.partition("=")
         if "null" in value.split(",") and group in groups():
-            raise UserError(f"{word}: there is no {group}=null; {group} is one of {', '.join(groups()[group])}")
+            choose("null", groups()[group], group)
 
 
 def refuse_inline_jobs(command: str) -> None:
@@ -254,7 +254,11 @@ OF_CLASSES = ("optimizer.", "decoder.", "callbacks.", "logger.")
 
 
 def explain(error: Exception, command: str) -> str:
-    """Say what is wrong with the configuration, with near matches."""
+    """Say what is wrong with the configuration, with near matches.
+
+    Raises:
+        UserError: the same, of an option that a group does not have.
+    """
     text = " ".join(str(error).split()) or str(error.__cause__)
     if mistyped := re.search(r"Could not override '([^']+)'", text):
         key = mistyped[1]
@@ -270,9 +274,7 @@ def explain(error: Exception, command: str) -> str:
                 f"there is no {group[1]}={group[2]} here: install the plugin of Hydra that brings it, or go without: "
                 f"avs {command} -m KEY=A,B runs every combination (launcher=local, parallel or slurm)"
             )
-        options = groups().get(group[1], [])
-        close = near_matches(group[2], options)
-        return f"there is no {group[1]}={group[2]}; {group[1]} is one of {', '.join(options)}{close}"
+        choose(group[2], groups().get(group[1], []), group[1])
     if missing := re.search(r"Missing mandatory value: (\S+)", text):
         return f"{missing[1]} has to be given: avs {command} {missing[1]}=..."
     if several := re.search(r"(?:Ambiguous value for argument|Sweep parameters) '([^']+)'", text):
