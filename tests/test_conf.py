@@ -1,6 +1,6 @@
 """Every option of every group: it composes, builds what it names, and the network it leads to takes a step."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +57,18 @@ def loaders(tmp_path_factory: pytest.TempPathFactory) -> list[DataLoader[ClipBat
 
 
 @pytest.mark.parametrize("group, option", options_of("train"))
-def test_a_training_takes_a_step(group: str, option: str, loaders: list[DataLoader[ClipBatch]], tmp_path: Path) -> None:
-    more = {"init=single_source": ["init.checkpoint=null"], "callbacks=eval": ["test=false"]}
+def test_a_training_takes_a_step(
+    group: str, option: str, loaders: list[DataLoader[ClipBatch]], own_folder: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    more = {
+        "callbacks=eval": ["test=false"],
+        "data=folder": [f"data.root={own_folder(tmp_path / 'own')}"],
+        "init=single_source": ["init.checkpoint=null"],
+    }
     config = composed("train", group, option, tmp_path, f"data.image_size={SIZE}", *more.get(f"{group}={option}", []))
     check_settings(config)
-    assert build(config["data"], "data", ClipDataModule).image_size == SIZE
-    method = build_method(config, checkpoint={})  # with weights as drawn: nothing is fetched
+    datamodule = build(config["data"], "data", ClipDataModule)
+    method = build_method(config, datamodule, checkpoint={})  # with weights as drawn: nothing is fetched
     callbacks = build_callbacks(config["callbacks"], method, test_sets=1, training=True)
     trainer = build_trainer({**config["trainer"], "max_steps": 1}, tmp_path, loggers(config, tmp_path), callbacks)
     trainer.fit(method, *loaders)
