@@ -20,8 +20,8 @@ import yaml
 HOOK = r"""
 import os, re, sys, time
 if "train" in sys.orig_argv and "-m" not in sys.orig_argv[4:]:  # a cell, not the driver
-    from avs_lightning.data.datasets import AVSBenchDataset
-    seen, hold, read = os.environ.get("AVS_TEST_SEEN"), os.environ.get("AVS_TEST_HOLD"), AVSBenchDataset.__getitem__
+    from avs_lightning.data.datasets import LayoutDataset
+    seen, hold, read = os.environ.get("AVS_TEST_SEEN"), os.environ.get("AVS_TEST_HOLD"), LayoutDataset.__getitem__
     fails = os.environ.get("AVS_TEST_FAILS", "none at all")
     taken = []
     def watched(self, index):
@@ -40,7 +40,7 @@ if "train" in sys.orig_argv and "-m" not in sys.orig_argv[4:]:  # a cell, not th
             while os.path.exists(hold):
                 time.sleep(0.05)
         return clip
-    AVSBenchDataset.__getitem__ = watched
+    LayoutDataset.__getitem__ = watched
 """
 """Put before the cells' own code as sitecustomize: tells which process reads which clip, fails and waits on demand."""
 PAIR = [
