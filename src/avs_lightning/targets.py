@@ -84,8 +84,11 @@ def build(options: Mapping[str, Any], key: str, base: type[T], *args: Any, **kwa
     try:
         return kind(*args, **given)
     except (TypeError, ValueError, ImportError) as error:
-        shown = ", ".join(f"{key}.{name}={value}" for name, value in options.items() if name != "_target_")
-        raise UserError(f"{kind.__name__} cannot be built from {shown or key}: {error}") from error
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        names = [unknown[1]] if unknown else [name for name in options if name != "_target_"]
+        shown = ", ".join(f"{key}.{name}={given[name]}" for name in names)
+        reason = "it has no such setting" if unknown else error
+        raise UserError(f"{kind.__name__} cannot be built from {shown or key}: {reason}") from error
 
 
 def build_parts(group: Mapping[str, Any], key: str, base: type[T], **kwargs: Any) -> list[T]:

@@ -105,4 +105,5 @@ def test_settings_of_drawn_clips_are_none_of_ones_own(
 ) -> None:
     ended = avs("train", "data=folder", f"data.root={own_folder(tmp_path)}", "experiment=small", "encoder=test_resnet")
     assert ended.code == 1
-    assert "data.synthetic is no setting of FolderDataModule" in ended.err
+    assert "FolderDataModule cannot be built from data.synthetic=" in ended.err
+    assert "no such setting" in ended.err

@@ -223,11 +223,7 @@ def explained(error: Exception, command: str) -> Exception:
         cause, place = error.__cause__, re.search(r"full_key: (\S+)", str(error))
         if isinstance(cause, UserError):
             return cause
-        key = place[1] if place else "the configuration"
-        if unknown := re.search(r"unexpected keyword argument '(\w+)'", str(cause)):
-            kind = re.search(r"target '[\w.]*?(\w+)'", str(error))
-            return UserError(f"{key}.{unknown[1]} is no setting of {kind[1] if kind else key}: leave it out")
-        return UserError(f"{key} cannot be built: {cause or error}")
+        return UserError(f"{place[1] if place else 'the configuration'} cannot be built: {cause or error}")
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         cause = error.__cause__ or error.__context__
         while cause and not isinstance(cause, UserError):
