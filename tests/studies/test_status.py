@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 from avs_lightning.errors import UserError
+from avs_lightning.run import Run
 from avs_lightning.studies.cells.cell import Cell
 from avs_lightning.studies.cells.plan import Plan
 from avs_lightning.studies.reports import report_on
 from avs_lightning.studies.spec.study import narrowed, read_study
 from avs_lightning.studies.status import status_of, study_table, written
-from avs_lightning.training.run_folder import RunFolder
 
 METRICS = {"data": "ms3", "fingerprint": "f" * 12, "scores": {"true": {"miou_reference": 0.4321}}}
 
@@ -43,7 +43,7 @@ def leave(folder: Path, state: str, synthetic: bool | None = None) -> None:
     if state == "new":
         return
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    RunFolder(folder).last.touch()
+    Run(folder).last.touch()
     metrics = json.dumps({**METRICS, "synthetic": synthetic})
     texts = {
         "done": ("metrics.json", metrics),
@@ -86,7 +86,7 @@ def test_a_running_cell_says_how_far_it_is(planned: Callable[..., Path]) -> None
     folder = planned(resumed=1)
     cell = folder.parents[1] / "cells" / "c-0"
     (cell / "progress.json").write_text('{"fraction": 0.25, "phase": "train", "epoch": 1, "epochs": 4}')
-    with RunFolder(cell).locked():
+    with Run(cell).locked():
         assert "running, 25% (train)" in shown(status_of(folder))
 
 

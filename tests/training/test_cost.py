@@ -112,7 +112,7 @@ def test_a_run_logs_and_keeps_its_cost(tiny_run: Path) -> None:
     assert (rows["cost/clips_per_second"] > 0).all()
     assert result["cost"]["peak_memory_mib"] == pytest.approx(rows["cost/peak_memory_mib"].max(), abs=0.1)
     assert result["cost"]["device"] == "cpu"
-    assert result["cost"]["train_seconds"] == result["train_seconds"] > 0
+    assert result["cost"]["train_seconds"] > 0
     assert 0 < result["cost"]["trained_parameters"] < result["cost"]["parameters"]
 
 

@@ -7,12 +7,12 @@ import pytest
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from avs_lightning.errors import UserError
-from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.run import Run
 from avs_lightning.training.stops import explained_stops
 
 
 def stop(folder: Path, error: BaseException) -> None:
-    with explained_stops(RunFolder(folder)):
+    with explained_stops(Run(folder)):
         raise error
 
 
@@ -35,11 +35,11 @@ def test_what_lightning_refuses(tmp_path: Path) -> None:
 def test_ctrl_c_names_the_checkpoint_that_is_there(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt, match="nothing to go on from"):
         stop(tmp_path, SystemExit(1))
-    folder = RunFolder(tmp_path)
-    folder.checkpoints.mkdir()
-    folder.last.touch()
-    with pytest.raises(KeyboardInterrupt, match=f"resume={tmp_path} .* checkpoint={folder.last} "):
+    run = Run(tmp_path)
+    run.last.parent.mkdir()
+    run.last.touch()
+    with pytest.raises(KeyboardInterrupt, match=f"resume={tmp_path} .* checkpoint={run.last} "):
         stop(tmp_path, SystemExit(1))
-    folder.interrupted.touch()
-    with pytest.raises(KeyboardInterrupt, match=f"resume={tmp_path} .* checkpoint={folder.interrupted} "):
+    run.interrupted.touch()
+    with pytest.raises(KeyboardInterrupt, match=f"resume={tmp_path} .* checkpoint={run.interrupted} "):
         stop(tmp_path, SystemExit(1))

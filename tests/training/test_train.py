@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from avs_lightning.run import Run
-from avs_lightning.training.run_folder import RunFolder
 
 STOP_AT_STEP = """
 import os, signal
@@ -151,7 +150,7 @@ def test_damaged_results_are_made_again(avs: Callable, tiny: list[str], tmp_path
 
 def test_a_folder_in_which_a_run_goes_on_is_left_alone(avs: Callable, tiny: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    with RunFolder(folder).locked():
+    with Run(folder).locked():
         ended = avs("train", *tiny, f"paths.output_dir={folder}")
         assert ended.code == 1
         assert f"{folder} is in use: another process is writing a run there" in ended.err

@@ -14,7 +14,8 @@ import wandb
 from omegaconf import OmegaConf
 
 from avs_lightning.errors import UserError
-from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.run import Run
+from avs_lightning.training.record import open_run
 from avs_lightning.training.wandb_run import start_wandb, wandb_mode
 
 KEY = 40 * "0"
@@ -239,22 +240,22 @@ def test_tables_and_charts_lie_with_the_run(offline_run: OfflineRun) -> None:
 def test_the_environment_names_the_run(no_key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cfg = OmegaConf.create({"name": "a", "logger": {"wandb": {"project": "p"}}})
     monkeypatch.setenv("WANDB_RUN_ID", "given123")
-    RunFolder(tmp_path).open(cfg)
+    open_run(Run(tmp_path), cfg)
     for _ in range(2):  # also where another id is kept
-        run = start_wandb(cfg, RunFolder(tmp_path), "offline")
+        run = start_wandb(cfg, tmp_path, "offline")
         run.finish()
         assert run.id == (tmp_path / "wandb_id.txt").read_text() == "given123"
         (tmp_path / "wandb_id.txt").write_text("kept4567")
     monkeypatch.delenv("WANDB_RUN_ID")
-    run = start_wandb(cfg, RunFolder(tmp_path), "offline")
+    run = start_wandb(cfg, tmp_path, "offline")
     run.finish()
     assert run.id == "kept4567"
 
 
 def test_an_evaluation_is_told_from_a_training(no_key: Path, tmp_path: Path) -> None:
     cfg = OmegaConf.create({"name": "a", "checkpoint": "a.ckpt", "split": "val", "logger": {"wandb": {"project": "p"}}})
-    RunFolder(tmp_path).open(cfg)
-    start_wandb(cfg, RunFolder(tmp_path), "offline").finish()
+    open_run(Run(tmp_path), cfg)
+    start_wandb(cfg, tmp_path, "offline").finish()
     (folder,) = (tmp_path / "wandb").glob("offline-run-*")
     run = OfflineRun(tmp_path, folder, read_offline(folder))
     assert run.kind("run")[0]["job_type"] == "eval"

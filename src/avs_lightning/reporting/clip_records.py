@@ -24,7 +24,7 @@ from avs_lightning.methods import SegmentationMethod
 from avs_lightning.metrics import ClipScores
 from avs_lightning.reporting.mask_files import write_labels
 from avs_lightning.reporting.pictures import dataset_of, method_of, predict
-from avs_lightning.run.names import CLASS_SCORES, CLIP_SCORES
+from avs_lightning.run.names import CLASS_SCORES, CLIP_SCORES, CLIPS
 
 JPEG_QUALITY = 85
 FIGURES = ("miou", "miou_sounding", "fscore", "false_positive_rate")
@@ -52,7 +52,7 @@ class ClipRecords(Callback):
         write_clip_scores(root / CLIP_SCORES, dataset, scores)
         for by_class in list(pl_module.class_scores.values())[:1]:
             write_class_scores(root / CLASS_SCORES, pl_module.classes, by_class)
-        folder, part = root / "clips", root / "clips.part"
+        folder, part = root / CLIPS, root / f"{CLIPS}.part"
         for earlier in (folder, part):
             shutil.rmtree(earlier, ignore_errors=True)
         if not self.count:

@@ -18,6 +18,7 @@ from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
 from avs_lightning.reporting.palette import PREDICTION, TRUTH, class_colours, tinted
 from avs_lightning.reporting.wandb_media import clip_media
+from avs_lightning.run.names import PICTURES
 
 TILE, GAP, MARGIN, SWATCH, DPI = 160, 8, 24, 168, 100  # pixels, and their number an inch
 MIN_TILES = 3  # that the title needs
@@ -50,7 +51,7 @@ class ClipPictures(Callback):
     def _draw(self, trainer: pl.Trainer, loader: Any, split: str, name: str) -> None:
         if not trainer.is_global_zero:
             return
-        dataset, folder = dataset_of(loader, "callbacks.pictures"), Path(trainer.default_root_dir) / "pictures"
+        dataset, folder = dataset_of(loader, "callbacks.pictures"), Path(trainer.default_root_dir) / PICTURES
         chosen = np.unique(np.linspace(0, len(dataset) - 1, self.clips).round().astype(int))
         for number, index in enumerate(chosen):
             batch = collate_clips([dataset[int(index)]])

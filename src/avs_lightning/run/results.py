@@ -55,6 +55,10 @@ class Results:
         scores = {str(sound): numbers(values) for sound, values in known.pop("scores", {}).items()}
         return cls(**known, scores=scores)
 
+    def content(self) -> dict[str, Any]:
+        """Return what is to be written as JSON: all that is known."""
+        return {name: value for name in KINDS if (value := getattr(self, name)) not in (None, "", {})}
+
 
 def numbers(values: Any) -> dict[str, float]:
     """Return the finite numbers of what may be a mapping."""

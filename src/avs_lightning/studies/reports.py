@@ -103,13 +103,12 @@ def study_report(folder: Path) -> Report:
 def run_report(folder: Path) -> Report:
     """Return what a run's folder has for a page."""
     run = Run(folder)
-    config, environment = run.config, run.environment
+    config = run.config
     name, seed = str(config.get("name") or folder.name), config.get("seed")
     shown = ReportRun(name, {}, seed if isinstance(seed, int) else 0, str(run.state), folder, run.failure)
-    command = environment.get("command")
     facts = {"seed": str(seed), **provenance_of([folder]).facts(), "run folder": str(folder)}
-    if isinstance(command, list):
-        facts["command"] = shlex.join(map(str, command))
+    if run.command:
+        facts["command"] = shlex.join(run.command)
     return Report(name, "", facts, [shown])
 
 

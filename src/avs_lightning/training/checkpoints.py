@@ -9,7 +9,7 @@ from pytorch_lightning.callbacks import Callback, Checkpoint
 from pytorch_lightning.trainer.states import TrainerFn
 
 from avs_lightning.errors import UserError
-from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.run import Run
 
 
 class BestCheckpoint(Checkpoint):
@@ -38,7 +38,7 @@ class BestCheckpoint(Checkpoint):
         better = self.score is None or self.sign * score > self.sign * self.score
         if trainer.strategy.broadcast(better):
             self.score = score
-            trainer.save_checkpoint(folder_of(trainer).best, weights_only=True)
+            trainer.save_checkpoint(run_of(trainer).best, weights_only=True)
 
     def state_dict(self) -> dict[str, Any]:
         return {"score": self.score}
@@ -68,14 +68,14 @@ class LastCheckpoint(Checkpoint):
         self.epochs = 0
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        last = folder_of(trainer).last
+        last = run_of(trainer).last
         if not trainer.strategy.broadcast(last.exists()):  # the first process's view: it is the one that writes
             trainer.save_checkpoint(last)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_last_batch:  # else a limit has cut the epoch: going on repeats it from its start
             self.epochs += 1
-            trainer.save_checkpoint(folder_of(trainer).last)
+            trainer.save_checkpoint(run_of(trainer).last)
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -94,18 +94,18 @@ class InterruptedCheckpoint(Callback):
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         fitting = trainer.state.fn == TrainerFn.FITTING and trainer.global_step > 0
         if fitting and trainer.world_size == 1 and not isinstance(exception, (UserError, OSError)):
-            trainer.save_checkpoint(folder_of(trainer).interrupted, weights_only=True)
+            trainer.save_checkpoint(run_of(trainer).interrupted, weights_only=True)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.is_last_batch:
-            trainer.save_checkpoint(folder_of(trainer).interrupted, weights_only=True)
+            trainer.save_checkpoint(run_of(trainer).interrupted, weights_only=True)
         elif trainer.is_global_zero:
-            folder_of(trainer).interrupted.unlink(missing_ok=True)
+            run_of(trainer).interrupted.unlink(missing_ok=True)
 
 
-def folder_of(trainer: pl.Trainer) -> RunFolder:
-    """Return the folder of a trainer's run."""
-    return RunFolder(Path(trainer.default_root_dir))
+def run_of(trainer: pl.Trainer) -> Run:
+    """Return the run of a trainer."""
+    return Run(Path(trainer.default_root_dir))
 
 
 def is_scheduled(trainer: pl.Trainer) -> bool:

@@ -1,6 +1,5 @@
 """Evaluation of a checkpoint, with the true sound and with false ones."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,15 @@ from avs_lightning.methods.loading import is_released, read_checkpoint, rebuild
 from avs_lightning.reporting.console import console, is_first_process, say
 from avs_lightning.reporting.tables import network_table, scores_table
 from avs_lightning.reporting.verdict import verdict
+from avs_lightning.run import Results, Run
 from avs_lightning.targets import build
 from avs_lightning.training.callbacks import build_callbacks
 from avs_lightning.training.precision import check_precision
 from avs_lightning.training.record import open_record
-from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.trainer import build_trainer, plain
 
 
-def evaluate(cfg: DictConfig) -> dict[str, Any]:
+def evaluate(cfg: DictConfig) -> Results:
     """Test `cfg.checkpoint` on `cfg.split` and return what metrics.json holds.
 
     Raises:
@@ -38,11 +37,11 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if not cfg.get("data"):
         raise UserError("this checkpoint does not say what it was trained on: name a data set (data=s4, data=ms3, ...)")
     choose(cfg.split, SPLITS, "split")
-    config, folder = plain(cfg), RunFolder(Path(cfg.paths.output_dir).resolve())
+    config, run = plain(cfg), Run(Path(cfg.paths.output_dir).resolve())
     check_precision(config["trainer"], training=False)
     probes = chosen_probes(cfg.probes, cfg.probe_sounds)
     if is_first_process():
-        folder.check_free()
+        run.check_free()
 
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule = build(config["data"], "data", ClipDataModule)  # type: ignore[type-abstract]
@@ -54,22 +53,22 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if is_first_process():
         console.print(network_table(method, datamodule.example_batch()))
 
-    with open_record(cfg, folder, datamodule) as loggers:
-        trainer = build_trainer(config["trainer"], folder.path, loggers, callbacks)
-        result: dict[str, Any] = {
-            "name": cfg.name,
-            "data": datamodule.name,
-            "split": cfg.split,
-            "checkpoint": str(cfg.checkpoint),
-            "scores": test_scores(trainer, method, datamodule, cfg.split, probes),
-            "clips": tested_clips(method, datamodule, cfg.split),
-        }
+    with open_record(cfg, run, datamodule) as loggers:
+        trainer = build_trainer(config["trainer"], run.folder, loggers, callbacks)
+        results = Results(
+            name=cfg.name,
+            data=str(datamodule.name),
+            split=cfg.split,
+            checkpoint=str(cfg.checkpoint),
+            scores=test_scores(trainer, method, datamodule, cfg.split, probes),
+            clips=tested_clips(method, datamodule, cfg.split),
+            **provenance(run, datamodule),
+        )
         if trainer.is_global_zero:
-            result |= provenance(folder, datamodule)
-            folder.write_metrics(result)
-            say_scores(result, f"{Path(cfg.checkpoint).name}, {cfg.split} split of {datamodule.name}")
-            say(f"Everything is in {folder.path}")
-    return result
+            run.finish(results)
+            say_scores(results, f"{Path(cfg.checkpoint).name}, {cfg.split} split of {datamodule.name}")
+            say(f"Everything is in {run.folder}")
+    return results
 
 
 def check_classes(method: SegmentationMethod, datamodule: ClipDataModule, checkpoint: str) -> None:
@@ -103,18 +102,18 @@ def checkpoint_method(cfg: DictConfig) -> SegmentationMethod:
     return method
 
 
-def say_scores(result: Mapping[str, Any], tested: str) -> None:
+def say_scores(results: Results, tested: str) -> None:
     """Print the closing table, what it says in words, and that it saw a part of the split where it did.
 
     Args:
-        result: what metrics.json holds.
+        results: of the test.
         tested: what was tested on what.
     """
-    clips = result.get("clips") or {}
+    clips = results.clips
     cut = clips and clips["scored"] < clips["split"]
     counted = f"{clips['scored']}{' of ' + str(clips['split']) if cut else ''} clips" if clips else ""
-    say(scores_table(result["scores"], ", ".join(filter(None, (tested, counted)))))
-    if words := verdict(result["scores"]):
+    say(scores_table(results.scores, ", ".join(filter(None, (tested, counted)))))
+    if words := verdict(results.scores):
         say(f"The network {words}.")
     if cut:
         say(
@@ -123,9 +122,11 @@ def say_scores(result: Mapping[str, Any], tested: str) -> None:
         )
 
 
-def provenance(folder: RunFolder, datamodule: Any) -> dict[str, Any]:
-    """Return what metrics.json says about where its numbers come from: data set, drawn or not, and code."""
-    code = json.loads(folder.environment.read_text())["code"]  # as it was at the start: sources may have been edited
+def provenance(run: Run, datamodule: Any) -> dict[str, Any]:
+    """Return what metrics.json says about where its numbers come from; nothing but in the first process."""
+    if not is_first_process():
+        return {}
+    code = run.environment["code"]  # as it was at the start: sources may have been edited
     return {**data_identity(datamodule), "code": code}
 
 

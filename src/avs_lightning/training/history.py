@@ -10,8 +10,8 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from avs_lightning.metrics.names import score_text
 from avs_lightning.reporting.console import console, say, spoken
 from avs_lightning.reporting.curves import Epoch, draw_curves
+from avs_lightning.run.names import CURVES
 from avs_lightning.training.epochs import epoch_of
-from avs_lightning.training.run_folder import RunFolder
 
 SCORE = "val/miou_frame"
 
@@ -84,4 +84,4 @@ class History(Callback):
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.is_global_zero and len(self.epochs) > 1:
-            draw_curves(self.epochs, RunFolder(Path(trainer.default_root_dir)).curves)
+            draw_curves(self.epochs, Path(trainer.default_root_dir) / CURVES)

@@ -1,6 +1,5 @@
 """progress.json: how far a run is, for whoever waits for it in another process."""
 
-import json
 import math
 import time
 from contextlib import suppress
@@ -12,17 +11,15 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.trainer.states import TrainerFn
 
 from avs_lightning.data import ClipDataModule
-from avs_lightning.files import write_whole
-from avs_lightning.run.names import PROGRESS
+from avs_lightning.run import Progress, Run
 
 TRAINED_CLIP = 3  # a training step costs about three times what scoring a clip costs: forward, and backward twice that
 
 
 class RunProgress(Callback):
-    """Writes `PROGRESS` into the run's folder (`default_root_dir`), about once a second, from the first process.
+    """Writes a run's `Progress` into its folder (`default_root_dir`), about once a second, from the first process.
 
-    It holds `fraction` (of the whole run, 0 to 1), `phase` ("train" or "test"), `epoch` (from 1), `epochs` and
-    `updated` (unix seconds). The share of training and of testing is an estimate by numbers of clips; data that is no
+    The share of training and of testing is an estimate by numbers of clips; data that is no
     `ClipDataModule` does not say what will be tested, and the training is all.
 
     Args:
@@ -69,14 +66,14 @@ class RunProgress(Callback):
         if not trainer.is_global_zero or (started < self._next and not now):
             return
         tested = self._batches_tested / max(1, sum(trainer.num_test_batches)) if phase == "test" else 0.0
-        content = {
-            "fraction": round(self._train_share * self._trained + (1 - self._train_share) * tested, 4),
-            "phase": phase,
-            "epoch": trainer.current_epoch + (phase == "train"),  # after the training: the last one
-            "epochs": trainer.max_epochs,
-            "updated": time.time(),
-        }
+        progress = Progress(
+            fraction=round(self._train_share * self._trained + (1 - self._train_share) * tested, 4),
+            phase=phase,
+            epoch=trainer.current_epoch + (phase == "train"),  # after the training: the last one
+            epochs=trainer.max_epochs,
+            updated=time.time(),
+        )
         with suppress(OSError):  # a run does not end because nobody can see how far it is
-            write_whole(Path(trainer.default_root_dir) / PROGRESS, json.dumps(content))
+            Run(Path(trainer.default_root_dir)).report(progress)
         ended = time.perf_counter()
         self._next = ended + max(self.interval, 50 * (ended - started))  # a slow disk takes 2% of the time at most

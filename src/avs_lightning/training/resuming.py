@@ -1,16 +1,14 @@
 """What a run that goes on has to keep, what it may take anew, and what would let it go on."""
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from avs_lightning.data.sound_names import OWN
 from avs_lightning.errors import UserError
 from avs_lightning.reporting.console import console
-from avs_lightning.training.run_folder import RunFolder
+from avs_lightning.run import Results, Run
+from avs_lightning.run.names import METRICS
 from avs_lightning.training.signature import holder, leaves, relevant_settings
 
 LIMITS = ("max_epochs", "min_epochs", "max_steps", "min_steps", "max_time")
@@ -22,36 +20,33 @@ TOGETHER = {
 """Which settings `relevant_settings` has brought together."""
 
 
-def finished_result(folder: RunFolder, config: Mapping[str, Any], sounds: Collection[str]) -> dict[str, Any] | None:
-    """See that a run may go on; return what metrics.json holds if it has nothing left to do, and say what would be.
+def finished_result(run: Run, config: Mapping[str, Any], sounds: Collection[str]) -> Results | None:
+    """See that a run may go on; return its results if it has nothing left to do, and say what would be.
 
     Args:
-        folder: of the run.
+        run: that is to go on.
         config: with which it is to go on, plain values.
         sounds: with which it is to be tested, besides the true one.
 
     Raises:
         UserError: it may not, see `check_resume`.
     """
-    if not (folder.last.exists() or folder.metrics.exists()):
+    if not run.is_begun:
         return None
-    stored: Any = OmegaConf.to_container(OmegaConf.load(folder.config))
-    check_resume(stored, config, folder.path)
-    if not folder.metrics.exists():
-        return None
-    try:
-        result: dict[str, Any] = json.loads(folder.metrics.read_text())
-        epochs, steps = int(result["epochs"]), int(result["steps"])
-    except (ValueError, TypeError, KeyError):
-        console.print(f"{folder.metrics} is damaged: the test is done again", soft_wrap=True)
+    stored, results = run.config, run.results
+    check_resume(stored, config, run.folder)
+    epochs, steps = results.epochs, results.steps
+    if epochs is None or steps is None:
+        if (run.folder / METRICS).exists():
+            console.print(f"{run.folder / METRICS} is damaged: the test is done again", soft_wrap=True)
         return None
     limits = ((config["trainer"]["max_epochs"], epochs), (config["trainer"]["max_steps"], steps))
     trained = same_limits(stored, config) or any(limit is not None and 0 <= limit <= count for limit, count in limits)
-    if not trained or (config["test"] and not {OWN, *sounds} <= set(result.get("scores", {}))):
+    if not trained or (config["test"] and not {OWN, *sounds} <= set(results.scores)):
         return None
     more = longer(config["trainer"], epochs, steps)
-    console.print(f"{folder.path} is done; with {more} it would go on", soft_wrap=True)
-    return result
+    console.print(f"{run.folder} is done; with {more} it would go on", soft_wrap=True)
+    return results
 
 
 def check_resume(stored: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -> None:

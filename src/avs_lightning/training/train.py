@@ -16,6 +16,7 @@ from avs_lightning.methods.loading import read_checkpoint
 from avs_lightning.models.weights import load_entries
 from avs_lightning.reporting.console import console, is_first_process, say
 from avs_lightning.reporting.tables import network_table
+from avs_lightning.run import Results, Run
 from avs_lightning.targets import build
 from avs_lightning.training.callbacks import build_callbacks, callbacks_of
 from avs_lightning.training.checkpoints import BestCheckpoint, LastCheckpoint
@@ -23,26 +24,25 @@ from avs_lightning.training.cost import TrainingCost
 from avs_lightning.training.evaluate import provenance, say_scores, test_scores, tested_clips
 from avs_lightning.training.record import open_record
 from avs_lightning.training.resuming import finished_result
-from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.start import initialise
 from avs_lightning.training.trainer import build_trainer, check_settings, plain
 
 
-def train(cfg: DictConfig) -> dict[str, Any]:
+def train(cfg: DictConfig) -> Results:
     """Train as configured and return what metrics.json holds.
 
     Raises:
         UserError: anything that the user can mend: configuration, data, checkpoints, disk.
     """
-    config, folder = plain(cfg), RunFolder(Path(cfg.paths.output_dir).resolve())
+    config, run = plain(cfg), Run(Path(cfg.paths.output_dir).resolve())
     probes = chosen_probes(cfg.probes, cfg.probe_sounds) if cfg.test else {}
     check_settings(config)
-    if cfg.resume and (result := finished_result(folder, config, probes)):
-        report(result, folder)
-        return result
+    if cfg.resume and (results := finished_result(run, config, probes)):
+        report(results, run)
+        return results
     if is_first_process() and not (cfg.resume or cfg.dry_run):
-        folder.check_free()
-    resume_from = folder.last if cfg.resume and folder.last.exists() else None
+        run.check_free()
+    resume_from = run.last if cfg.resume and run.last.exists() else None
 
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     datamodule = build(config["data"], "data", ClipDataModule)  # type: ignore[type-abstract]
@@ -57,50 +57,45 @@ def train(cfg: DictConfig) -> dict[str, Any]:
     if is_first_process():
         console.print(network_table(method, datamodule.example_batch()))
     if cfg.dry_run:
-        return dry_run(method, datamodule)
+        dry_run(method, datamodule)
+        return Results()
 
-    with open_record(cfg, folder, datamodule) as loggers:
+    with open_record(cfg, run, datamodule) as loggers:
         idle = lambda: method.idle_parameters(datamodule.example_batch())  # noqa: E731
-        trainer = build_trainer(config["trainer"], folder.path, loggers, callbacks, idle)
+        trainer = build_trainer(config["trainer"], run.folder, loggers, callbacks, idle)
         if checkpoint:  # with our messages; Lightning reads it again for the optimiser and the loops
-            load_entries(method, method.entries_of(checkpoint), folder.last)
+            load_entries(method, method.entries_of(checkpoint), run.last)
             del checkpoint
-        result = {"name": cfg.name, "data": datamodule.name}
-        result |= fit(trainer, method, datamodule, folder, resume_from)
+        result = {"name": cfg.name, "data": datamodule.name, **fit(trainer, method, datamodule, run, resume_from)}
         if cfg.test:
-            load_entries(method, method.entries_of(read_checkpoint(folder.best)), folder.best)
+            load_entries(method, method.entries_of(read_checkpoint(run.best)), run.best)
             result["scores"] = test_scores(trainer, method, datamodule, "test", probes)
             result["clips"] = tested_clips(method, datamodule, "test")
             result["cost"] = cost(trainer, method)
+        results = Results(**result, **provenance(run, datamodule))
         if trainer.is_global_zero:
-            result |= provenance(folder, datamodule)
-            folder.write_metrics(result)
-            report(result, folder)
-    return result
+            run.finish(results)
+            report(results, run)
+    return results
 
 
 def fit(
     trainer: pl.Trainer,
     method: SegmentationMethod,
     datamodule: pl.LightningDataModule,
-    folder: RunFolder,
+    run: Run,
     resume_from: Path | None,
 ) -> dict[str, Any]:
     """Train to the end, and to one validation at least, and return what metrics.json says of it."""
     trainer.fit(method, datamodule, ckpt_path=resume_from, weights_only=True)
-    (last,), costs = callbacks_of(trainer, LastCheckpoint), cost(trainer, method)
-    result: dict[str, Any] = {
-        "epochs": last.epochs,
-        "steps": trainer.global_step,
-        "train_seconds": costs["train_seconds"],
-        "cost": costs,
-    }
+    (last,) = callbacks_of(trainer, LastCheckpoint)
+    result: dict[str, Any] = {"epochs": last.epochs, "steps": trainer.global_step, "cost": cost(trainer, method)}
     if trainer.limit_val_batches and any(best.score is None for best in callbacks_of(trainer, BestCheckpoint)):
         if trainer.is_global_zero:
             console.print("The training ended before its first validation: its last weights are validated")
         trainer.validate(method, datamodule=datamodule, verbose=False)
-    if folder.best.exists():
-        best = read_checkpoint(folder.best)
+    if run.best.exists():
+        best = read_checkpoint(run.best)
         result["best"] = {"epoch": best["epoch"] + 1, "val_miou_frame": best.get("avs_val_miou_frame")}
     return result
 
@@ -111,15 +106,15 @@ def cost(trainer: pl.Trainer, method: SegmentationMethod) -> dict[str, Any]:
     return counted.summary(method)
 
 
-def report(result: dict[str, Any], folder: RunFolder) -> None:
+def report(results: Results, run: Run) -> None:
     """Print the closing table, and what to do with the run."""
-    if "scores" in result:
-        say_scores(result, f"{result['name']}, test split, best checkpoint")
-    say(f"Everything is in {folder.path}")
-    say(f"As a page: avs report {shlex.quote(str(folder.path))}")
+    if results.scores:
+        say_scores(results, f"{results.name}, test split, best checkpoint")
+    say(f"Everything is in {run.folder}")
+    say(f"As a page: avs report {shlex.quote(str(run.folder))}")
 
 
-def dry_run(method: SegmentationMethod, datamodule: pl.LightningDataModule) -> dict[str, Any]:
+def dry_run(method: SegmentationMethod, datamodule: pl.LightningDataModule) -> None:
     """Run one training batch through network and loss; train nothing, make no run folder (a synthetic set is drawn)."""
     datamodule.prepare_data()
     datamodule.setup("fit")
@@ -128,4 +123,3 @@ def dry_run(method: SegmentationMethod, datamodule: pl.LightningDataModule) -> d
         terms = method.losses(method.eval()(batch), batch)
     console.print(f"One batch: {len(batch)} clips, " + ", ".join(f"{k} {v.item():.4f}" for k, v in terms.items()))
     console.print("Dry run: nothing was trained, and no run folder was made.")
-    return {}

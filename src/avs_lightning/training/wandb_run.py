@@ -1,6 +1,5 @@
 """A run's Weights & Biases run: whether there is one, its id, what its workspace shows, and its end."""
 
-import json
 import os
 import secrets
 import shlex
@@ -17,8 +16,8 @@ from avs_lightning.data.sound_names import PROBES
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
 from avs_lightning.reporting.console import console
+from avs_lightning.run import Run
 from avs_lightning.training.epochs import with_epoch_from_one
-from avs_lightning.training.run_folder import RunFolder
 from avs_lightning.training.wandb_folders import ID, offline_folders, parent_folder
 from avs_lightning.training.wandb_variables import mode as mode_of_environment
 
@@ -47,7 +46,7 @@ class Dashboard(WandbLogger):
         """Nothing."""
 
 
-def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
+def start_wandb(cfg: DictConfig, folder: Path, mode: str) -> Any:
     """Start the W&B run (a `wandb.Run`) under an id that is kept in the folder, so that resuming goes on in it.
 
     The agent of a W&B sweep names its run in WANDB_RUN_ID; that one is taken.
@@ -57,11 +56,11 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
     """
     import wandb
 
-    options, kept = cfg.logger.wandb, folder.path / ID
+    options, kept = cfg.logger.wandb, folder / ID
     known = kept.read_text().strip() if kept.exists() else None
     os.environ["WANDB_MODE"] = mode  # wandb reads it before it is told, and may not know it
     with explained_start(mode):
-        parent = parent_folder(cfg, folder.path)
+        parent = parent_folder(cfg, folder)
         parent.mkdir(parents=True, exist_ok=True)
         run = wandb.init(
             project=options.project,
@@ -75,7 +74,7 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
             id=os.environ.get("WANDB_RUN_ID") or known or secrets.token_hex(4),
             resume="allow",
             mode=mode,  # type: ignore[arg-type]
-            config=run_config(cfg, folder),
+            config=run_config(cfg, Run(folder)),
             settings=wandb.Settings(silent=True),
         )
     if run.id != known:
@@ -86,11 +85,11 @@ def start_wandb(cfg: DictConfig, folder: RunFolder, mode: str) -> Any:
     return run
 
 
-def run_config(cfg: DictConfig, folder: RunFolder) -> dict[str, Any]:
+def run_config(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Return the configuration with what the run's record says of its command and its code."""
-    environment = json.loads(folder.environment.read_text())
+    code = run.environment["code"]
     config: Any = OmegaConf.to_container(cfg, resolve=True)
-    return {**config, "command": shlex.join(environment["command"]), "commit": environment["code"].get("commit")}
+    return {**config, "command": shlex.join(run.command or []), "commit": code.get("commit")}
 
 
 def is_training(cfg: DictConfig) -> bool:

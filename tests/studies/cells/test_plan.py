@@ -4,12 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from avs_lightning.errors import UserError
 from avs_lightning.run import Run
 from avs_lightning.studies.cells.cell import Cell
-from avs_lightning.studies.cells.plan import Plan, with_parents, write_config
+from avs_lightning.studies.cells.plan import Plan, with_parents
 
 
 @pytest.fixture
@@ -62,8 +61,3 @@ def test_a_folder_without_a_plan(tmp_path: Path) -> None:
 def test_parents_come_first_and_once(cell: Callable[..., Cell]) -> None:
     children = [cell("a", "parent"), cell("b", "parent"), cell("c")]
     assert [c.name for c in with_parents(children)] == ["parent", "c", "a", "b"]
-
-
-def test_a_cells_configuration_is_what_its_process_reads(cell: Callable[..., Cell]) -> None:
-    write_config(cell("a"))
-    assert yaml.safe_load((cell("a").folder / "config.yaml").read_text()) == {"name": "a", "rate": 1e-05}

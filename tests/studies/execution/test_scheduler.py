@@ -19,7 +19,6 @@ from avs_lightning.studies.cells.locks import is_in_hand, lock_cell
 from avs_lightning.studies.cells.other_code import settle_other_code
 from avs_lightning.studies.execution import scheduler
 from avs_lightning.studies.execution.scheduler import Outcome, Watcher, all_scores, run_cells, states_of
-from avs_lightning.training.run_folder import RunFolder
 
 NEVER = 10**9
 
@@ -224,7 +223,7 @@ def test_a_cell_in_other_hands_is_waited_for(cell: Callable, other_succeeds: boo
 def test_a_run_that_is_still_ending_is_waited_for(cell: Callable) -> None:
     """A driver that was killed leaves its claim at once, and its cell the run's own lock a little later."""
     one = cell("a")
-    with RunFolder(one.folder).locked():
+    with Run(one.folder).locked():
         assert lock_cell(one.folder) is None
         assert is_in_hand(one.folder)
     taken = lock_cell(one.folder)
@@ -304,7 +303,7 @@ def test_retrain_moves_both_aside_every_time(foreign: list[Cell]) -> None:
 
 
 def test_what_runs_is_not_moved(foreign: list[Cell]) -> None:
-    with RunFolder(foreign[1].folder).locked(), pytest.raises(UserError, match="is running in another command"):
+    with Run(foreign[1].folder).locked(), pytest.raises(UserError, match="is running in another command"):
         settle_other_code(foreign, "retrain")
 
 

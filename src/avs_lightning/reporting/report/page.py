@@ -24,11 +24,11 @@ from avs_lightning.reporting.report.config_diff import config_differences, flatt
 from avs_lightning.reporting.report.report import Report
 from avs_lightning.reporting.report.results import RunResults, read_results
 from avs_lightning.reporting.verdict import POINTS
-from avs_lightning.run.names import CLIP_INDEX, CLIP_SCORES, CONFIG, CURVES, ENVIRONMENT, LOG, METRICS
+from avs_lightning.run.names import CLIP_INDEX, CLIP_SCORES, CONFIG, ENVIRONMENT, HISTORY, LOG, METRICS
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("page.js", "scores.js", "filters.js", "table.js", "charts.js", "clips.js", "runs.js")
-FILES = (CONFIG, ENVIRONMENT, CURVES, METRICS, CLIP_SCORES, CLIP_INDEX, LOG)
+FILES = (CONFIG, ENVIRONMENT, HISTORY, METRICS, CLIP_SCORES, CLIP_INDEX, LOG)
 
 
 def write_report(report: Report, path: Path) -> Path:

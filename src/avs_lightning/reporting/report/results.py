@@ -8,7 +8,7 @@ from typing import Any
 from avs_lightning.data.sound_names import OWN
 from avs_lightning.reporting.report.report import ReportRun
 from avs_lightning.run import Run, RunFiles
-from avs_lightning.run.names import CLASS_SCORES, CLIP_INDEX, CLIP_SCORES, CONFIG, CURVES, ENVIRONMENT, LOG, METRICS
+from avs_lightning.run.names import CLASS_SCORES, CLIP_INDEX, CLIP_SCORES, CONFIG, ENVIRONMENT, HISTORY, LOG, METRICS
 from avs_lightning.run.results import Results, number, numbers
 
 COSTS = ("train_seconds", "clips_per_second", "peak_memory_mib", "parameters", "trained_parameters")
@@ -101,7 +101,7 @@ def _read(run: ReportRun) -> RunResults:
         scores=results.scores,
         cost={name: value for name, value in numbers({**results.cost, "epochs": results.epochs}).items()
               if name in (*COSTS, "epochs")},
-        curves=_curves(files.rows(CURVES, "step")),
+        curves=_curves(files.rows(HISTORY, "step")),
         clips={row["id"]: row for row in files.rows(CLIP_SCORES, "id") if row.get("id")},
         classes=_classes(files) if (run.folder / CLASS_SCORES).exists() else {},
         chosen=files.entries(CLIP_INDEX),

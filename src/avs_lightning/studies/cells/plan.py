@@ -9,12 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
 from avs_lightning.run import Run, State
-from avs_lightning.run.names import CONFIG
 from avs_lightning.studies.cells.cell import STORE, Cell
 from avs_lightning.studies.spec.table_layout import TableLayout
 
@@ -136,8 +133,3 @@ def with_parents(cells: Sequence[Cell]) -> list[Cell]:
             ordered.setdefault(cell.parent.signature, cell.parent)
         ordered[cell.signature] = cell
     return sorted(ordered.values(), key=lambda cell: cell.parent is not None)
-
-
-def write_config(cell: Cell) -> None:
-    """Put a cell's configuration into its folder, from where its process reads it."""
-    write_whole(cell.folder / CONFIG, yaml.safe_dump(dict(cell.config), sort_keys=False, allow_unicode=True))

@@ -17,7 +17,6 @@ from avs_lightning.methods.loading import without_weights
 from avs_lightning.run import Run
 from avs_lightning.run.names import CHECKPOINTS
 from avs_lightning.studies.cells.cell import Cell
-from avs_lightning.studies.cells.plan import write_config
 from avs_lightning.studies.estimate.disk import folder_bytes
 from avs_lightning.studies.execution.processes import LocalJob, LocalJobs
 
@@ -66,7 +65,7 @@ def run_trial(cell: Cell, folder: Path) -> Trial:
     drawing = time.process_time() - began
     clips = 3 * CLIPS
     run = replace(cell, config=config, folder=folder / "run")
-    write_config(run)
+    Run(run.folder).write_config(config)
     began = time.perf_counter()
     job = LocalJob(run.folder, "train", LocalJobs(jobs=1).environment(0, 1) | {"OMP_NUM_THREADS": "1"})
     try:

@@ -20,7 +20,6 @@ from avs_lightning.run import Run, State
 from avs_lightning.run.names import FAILURE, METRICS
 from avs_lightning.studies.cells.cell import Cell
 from avs_lightning.studies.cells.locks import is_in_hand, lock_cell
-from avs_lightning.studies.cells.plan import write_config
 
 POLL_SECONDS = 0.2
 Finished = Callable[[Cell], bool]
@@ -228,7 +227,7 @@ class _Cells:
         (cell.folder / FAILURE).unlink(missing_ok=True)
         if Run(cell.folder).is_cut or cell.command == "eval":  # made anew, and avs eval writes into no finished folder
             (cell.folder / METRICS).unlink(missing_ok=True)
-        write_config(cell)
+        Run(cell.folder).write_config(cell.config)
         return state, self.executor.start(cell.folder, cell.command, cell.processes)
 
     def _ended(self, cell: Cell, job: Job, code: int) -> None:

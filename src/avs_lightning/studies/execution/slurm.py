@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from submitit.core.utils import FailedJobError
 
 from avs_lightning.errors import UserError, near_matches
-from avs_lightning.run.names import CONFIG
+from avs_lightning.run import Run
 from avs_lightning.studies.execution.processes import FOREIGN, FOREIGN_PREFIXES, PATIENCE, reason_in
 from avs_lightning.studies.execution.slurm_states import ENDED, FORGOTTEN, JobStates
 from avs_lightning.studies.execution.slurm_task import START, CellTask
@@ -155,12 +155,12 @@ def resources(folder: Path, options: Mapping[str, Any], processes: tuple[int, in
         options: the settings that are given; what they say wins.
         processes: devices on each node, and nodes.
     """
-    config = OmegaConf.load(folder / CONFIG)
+    config = Run(folder).config
     cores = options["cpus_per_task"]
     if cores is None and options["cpus_per_gpu"] is None:
-        cores = 1 + (OmegaConf.select(config, "data.workers") or 0)
+        cores = 1 + (config["data"].get("workers") or 0)
     wanted: dict[str, Any] = {"tasks_per_node": processes[0], "nodes": processes[1], "cpus_per_task": cores}
-    on_gpu = OmegaConf.select(config, "trainer.accelerator") in ("gpu", "cuda")
+    on_gpu = config["trainer"].get("accelerator") in ("gpu", "cuda")
     if on_gpu and not any(options[key] for key in GPU_SETTINGS):
         wanted["gpus_per_node"] = processes[0]
     wanted["srun_args"] = ["--kill-on-bad-exit=1"]  # else the other tasks wait for one that has failed
