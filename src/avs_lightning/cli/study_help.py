@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from avs_lightning.cli.help import defined, terminal_width, wrapped
+from avs_lightning.metrics.names import PROTOCOLS
 
 ACTIONS = {
     "list": "the studies that there are, and what each asks",
@@ -69,7 +70,7 @@ PAGES = {
             "NAME": FOUND,
             **PLACE,
             "--score SCORE,...": "miou, fscore or fpr, or several of them (default: the study's)",
-            "--protocol PROTOCOL": "reference, frame, dataset, reference@2 or reference@1 (default: the study's)",
+            "--protocol PROTOCOL": f"one of {', '.join(PROTOCOLS)} (default: the study's)",
             "--format md|csv|latex": "print it in this form",
             "--output FILE": "write it into a file, in the form of its ending (.md, .csv, .tex) or of --format",
         },

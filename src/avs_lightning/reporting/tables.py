@@ -13,7 +13,7 @@ from avs_lightning.data import ClipBatch
 from avs_lightning.data.sound_names import OWN, SOUNDS
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
-from avs_lightning.metrics.names import FRAME_SCORES, PROTOCOLS, protocol_label, score_label, score_text
+from avs_lightning.metrics.names import FRAME_SCORES, PROTOCOLS, SCORES, protocol_label, score_label, score_text
 
 
 def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Group:
@@ -25,7 +25,7 @@ def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Group
     """
     notes = [f"Protocol frame: {PROTOCOLS['frame']}."]
     for protocol in ("reference", "dataset"):
-        names = [f"{metric}_{protocol}" for metric in ("miou", "fscore")]
+        names = [score.column(protocol) for score in SCORES.values() if score.has_protocol]
         if all(name in scores[OWN] for name in names):
             miou, fscore = (score_text(name, scores[OWN][name]) for name in names)
             label = f"{protocol_label(protocol)}, {PROTOCOLS[protocol]}"

@@ -23,7 +23,7 @@ from avs_lightning.studies.estimate.estimate import estimate, makespan, time_lef
 from avs_lightning.studies.estimate.pace import Pace, ended_paces, gpu_names, measured_pace, network_of
 from avs_lightning.studies.estimate.step_times import overlapped, quickest
 from avs_lightning.studies.estimate.trial import Trial, run_trial, trial_config
-from avs_lightning.studies.estimate.workload import Workload, clip_counts, training_steps
+from avs_lightning.studies.estimate.workload import Workload, split_sizes, training_steps
 from avs_lightning.studies.spec.cell_spec import CellSpec
 
 PRETRAINED = ["encoder.weights=imagenet", "audio_encoder=vggish", "audio_encoder.weights=vggish"]
@@ -76,10 +76,10 @@ def test_training_steps(cell: Callable[..., Cell], trainer: dict[str, Any], step
 
 
 def test_clips_are_counted_as_they_lie_or_as_they_will_be_drawn(cell: Callable[..., Cell]) -> None:
-    assert clip_counts(cell()) == {"train": 5, "val": 3, "test": 3}
-    assert clip_counts(cell(data={"limit": 2})) == {"train": 2, "val": 2, "test": 2}
+    assert split_sizes(cell()) == {"train": 5, "val": 3, "test": 3}
+    assert split_sizes(cell(data={"limit": 2})) == {"train": 2, "val": 2, "test": 2}
     drawn = {"_target_": "avs_lightning.data.MS3DataModule", "synthetic": {"clips": {"train": 7, "test": 1}}}
-    assert clip_counts(cell(data=drawn)) == {"train": 7, "val": 0, "test": 1}
+    assert split_sizes(cell(data=drawn)) == {"train": 7, "val": 0, "test": 1}
 
 
 PACE = Pace(start=100, step=10, epoch=7, val_clip=2, picture=5, test=20, test_clip=1, size=1e6)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from avs_lightning.data.sound_names import OWN
+from avs_lightning.metrics.names import SCORES
 from avs_lightning.reporting.report.report import ReportRun
 from avs_lightning.run import Run, RunFiles
 from avs_lightning.run.names import CLASS_SCORES, CLIP_INDEX, CLIP_SCORES, CONFIG, ENVIRONMENT, HISTORY, LOG, METRICS
 from avs_lightning.run.results import Results, number, numbers
 
 COSTS = ("train_seconds", "clips_per_second", "peak_memory_mib", "parameters", "trained_parameters")
-CATEGORY_SCORES = ("miou", "fscore", "false_positive_rate")
 LOG_LINES = 40
 
 
@@ -71,7 +71,7 @@ class RunResults:
             return {name: scores for name, scores in self.classes.items() if scores}
         found: dict[str, dict[str, list[float]]] = {}
         for row in self.clips.values():
-            for score in CATEGORY_SCORES:
+            for score in SCORES:
                 value = number(row.get(score))
                 if row.get("category") and value is not None:
                     found.setdefault(row["category"], {}).setdefault(score, []).append(value)

@@ -23,7 +23,7 @@ from avs_lightning.studies.estimate.disk import free_bytes, spoken_bytes
 from avs_lightning.studies.estimate.pace import Pace, ended_paces, extent_of, measured_pace, network_of
 from avs_lightning.studies.estimate.step_times import BUSY, present_slowdown
 from avs_lightning.studies.estimate.trial import Trial, run_trial
-from avs_lightning.studies.estimate.workload import Workload, clip_counts
+from avs_lightning.studies.estimate.workload import Workload, split_sizes
 from avs_lightning.studies.execution.scheduler import all_scores, states_of
 
 PARTS = ("start", "training", "validation", "test")
@@ -121,7 +121,7 @@ def estimate(cells: Sequence[Cell], slots: int) -> Estimate:
                     paces[network] = measured_pace(largest(members), slots, trial, slowdown), 0
     parts = {cell.signature: paces[network_of(cell.config)][0].parts(Workload.of(cell)) for cell in left}
     whole = {cell.signature: time_left(cell, sum(parts[cell.signature].values())) for cell in left}
-    clips = sum(sum(clip_counts(cell).values()) for cell in sets)
+    clips = sum(sum(split_sizes(cell).values()) for cell in sets)
     drawing = clips * (trial.drawing or 0.0) / available_cores() if trial else 0.0
     size = sum(paces[network_of(cell.config)][0].size for cell in left) + clips * (trial.drawn_bytes if trial else 0)
     return Estimate(

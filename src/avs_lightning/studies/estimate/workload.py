@@ -68,28 +68,28 @@ def training_steps(cell: Cell) -> int:
 def training_batches(cell: Cell) -> int:
     """Return the batches of an epoch; several processes share the clips."""
     devices, nodes = cell.processes
-    batches = math.ceil(clip_counts(cell)["train"] / (cell.config["data"]["batch_size"] * devices * nodes))
+    batches = math.ceil(split_sizes(cell)["train"] / (cell.config["data"]["batch_size"] * devices * nodes))
     return _limited(batches, cell.config["trainer"].get("limit_train_batches"))
 
 
 def evaluated_clips(cell: Cell, split: str) -> int:
     """Return the clips of one validation or test that one process takes."""
     devices, nodes = cell.processes
-    clips, batch = math.ceil(clip_counts(cell)[split] / (devices * nodes)), int(cell.config["data"]["eval_batch_size"])
+    clips, batch = math.ceil(split_sizes(cell)[split] / (devices * nodes)), int(cell.config["data"]["eval_batch_size"])
     return min(clips, batch * _limited(math.ceil(clips / batch), cell.config["trainer"].get(f"limit_{split}_batches")))
 
 
-def clip_counts(cell: Cell) -> dict[str, int]:
+def split_sizes(cell: Cell) -> dict[str, int]:
     """Return the number of clips of each split, of a synthetic set also before it is written.
 
     Raises:
         UserError: there is no data set.
     """
-    return dict(_clip_counts(json.dumps(cell.config["data"], sort_keys=True)))
+    return dict(_split_sizes(json.dumps(cell.config["data"], sort_keys=True)))
 
 
 @cache
-def _clip_counts(settings: str) -> tuple[tuple[str, int], ...]:
+def _split_sizes(settings: str) -> tuple[tuple[str, int], ...]:
     return tuple(instantiate(json.loads(settings), _convert_="all").clip_counts().items())
 
 
