@@ -23,7 +23,7 @@ from avs_lightning.studies.cells.other_code import settle_other_code
 from avs_lightning.studies.cells.plan import STUDIES, Plan, with_parents
 from avs_lightning.studies.execution.offline_runs import link_offline_runs
 from avs_lightning.studies.execution.processes import LocalJobs
-from avs_lightning.studies.execution.scheduler import Executor, Outcome, all_scores, run_cells, states_of
+from avs_lightning.studies.execution.scheduler import Executor, Outcome, run_cells, states_of
 from avs_lightning.studies.execution.watching import watcher_for
 from avs_lightning.studies.reports import report_on
 from avs_lightning.studies.spec.cell_spec import CellSpec
@@ -123,7 +123,7 @@ class Session:
                 console.print("Nothing to run: every cell is done.")
             try:
                 with watcher_for(self.everything) as watcher:
-                    return run_cells(self.everything, executor, all_scores, watcher, failed)
+                    return run_cells(self.everything, executor, watcher, failed)
             except KeyboardInterrupt as stop:
                 raise KeyboardInterrupt(
                     f"{self.name} was stopped, its running cells too; the same command goes on from here "
@@ -204,7 +204,7 @@ class Session:
         return Run(cell.folder).results.best.get("val_miou_frame")
 
     def _tell_states(self, kept: Sequence[Cell] = ()) -> set[State]:
-        states = states_of(self.everything, all_scores)
+        states = states_of(self.everything)
         console.print(cells_table(self.name, self.everything, states, kept))
         console.print(f"Run folders: {self.runs / STORE}", soft_wrap=True)
         return set(states.values())

@@ -18,7 +18,7 @@ from avs_lightning.studies.cells.cell import Cell
 from avs_lightning.studies.cells.locks import is_in_hand, lock_cell
 from avs_lightning.studies.cells.other_code import settle_other_code
 from avs_lightning.studies.execution import scheduler
-from avs_lightning.studies.execution.scheduler import Outcome, Watcher, all_scores, run_cells, states_of
+from avs_lightning.studies.execution.scheduler import Outcome, Watcher, run_cells, states_of
 
 NEVER = 10**9
 
@@ -97,7 +97,7 @@ def cell(tmp_path: Path) -> Callable[..., Cell]:
 
 
 def ran(cells: Sequence[Cell], player: Player, watcher: Watcher | None = None) -> Outcome:
-    return run_cells(cells, player, all_scores, watcher or Watcher())
+    return run_cells(cells, player, watcher or Watcher())
 
 
 def done_before(cell: Cell, code: str | None = None) -> None:
@@ -154,7 +154,7 @@ def test_what_this_command_has_tried_is_not_tried_again(cell: Callable) -> None:
     parent = cell("parent")
     cells = [parent, cell("child", parent), cell("later")]
     player = Player()
-    outcome = run_cells(cells, player, all_scores, Watcher(), {parent.signature: "no luck"})
+    outcome = run_cells(cells, player, Watcher(), {parent.signature: "no luck"})
     assert outcome == Outcome({"signature-later"}, {parent.signature: "no luck"}, {"signature-child": "parent"})
     assert player.log == ["start later", "end later"]
 
@@ -169,9 +169,9 @@ def test_results_without_the_scores_that_are_asked_for_are_not_done(cell: Callab
     one = cell("a")
     done_before(one)
     one.config["probes"] = ["muted"]
-    assert states_of([one], all_scores) == {one.signature: State.RESUMED}
+    assert states_of([one]) == {one.signature: State.RESUMED}
     one.config["test"] = False
-    assert states_of([one], all_scores) == {one.signature: State.DONE}
+    assert states_of([one]) == {one.signature: State.DONE}
 
 
 def test_a_cut_metrics_file_is_made_again(cell: Callable) -> None:
@@ -201,9 +201,9 @@ def test_a_cell_in_other_hands_is_waited_for(cell: Callable, other_succeeds: boo
     taken = lock_cell(cells[0].folder)
     assert taken
     assert lock_cell(cells[0].folder) is None
-    assert states_of(cells, all_scores)["signature-a"] == State.RUNNING
+    assert states_of(cells)["signature-a"] == State.RUNNING
     player, notes, outcomes = Player(), Notes(), []
-    second = threading.Thread(target=lambda: outcomes.append(scheduler._Cells(cells, player, all_scores, notes, {})))
+    second = threading.Thread(target=lambda: outcomes.append(scheduler._Cells(cells, player, notes, {})))
     second.start()
     second.join()
     study = outcomes[0]

@@ -24,7 +24,7 @@ from avs_lightning.studies.estimate.pace import Pace, ended_paces, extent_of, me
 from avs_lightning.studies.estimate.step_times import BUSY, present_slowdown
 from avs_lightning.studies.estimate.trial import Trial, run_trial
 from avs_lightning.studies.estimate.workload import Workload, split_sizes
-from avs_lightning.studies.execution.scheduler import all_scores, states_of
+from avs_lightning.studies.execution.scheduler import states_of
 
 PARTS = ("start", "training", "validation", "test")
 
@@ -96,7 +96,7 @@ def estimate(cells: Sequence[Cell], slots: int) -> Estimate:
     Raises:
         UserError: there is no data.
     """
-    states = states_of(cells, all_scores)
+    states = states_of(cells)
     left = [cell for cell in cells if states[cell.signature] != State.DONE and cell.command == "train"]
     networks: dict[tuple[str, ...], list[Cell]] = {}
     for cell in left:

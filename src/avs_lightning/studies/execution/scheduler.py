@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +22,6 @@ from avs_lightning.studies.cells.cell import Cell
 from avs_lightning.studies.cells.locks import is_in_hand, lock_cell
 
 POLL_SECONDS = 0.2
-Finished = Callable[[Cell], bool]
 
 
 class Job(Protocol):
@@ -90,12 +89,12 @@ class Watcher:
         """These cells are about to be stopped, which may take a while."""
 
 
-def states_of(cells: Sequence[Cell], finished: Finished) -> dict[str, State]:
+def states_of(cells: Sequence[Cell]) -> dict[str, State]:
     """Return each cell's state by its signature; a cell without all the scores that are asked for is not done."""
     states = {}
     for cell in cells:
         state = State.RUNNING if is_in_hand(cell.folder) else Run(cell.folder).state
-        if state == State.DONE and not finished(cell):
+        if state == State.DONE and not is_finished(cell):
             state = State.RESUMED
         states[cell.signature] = state
     return states
@@ -104,7 +103,6 @@ def states_of(cells: Sequence[Cell], finished: Finished) -> dict[str, State]:
 def run_cells(
     cells: Sequence[Cell],
     executor: Executor,
-    finished: Finished,
     watcher: Watcher,
     failed: Mapping[str, str] | None = None,
 ) -> Outcome:
@@ -116,14 +114,13 @@ def run_cells(
     Args:
         cells: parents before their children.
         executor: where they run.
-        finished: says whether a cell's metrics.json has all that is asked for.
         watcher: told what happens.
         failed: signatures, with the reasons, of cells that this command has tried already.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or SIGTERM; the running cells have been stopped.
     """
-    running = _Cells(cells, executor, finished, watcher, failed or {})
+    running = _Cells(cells, executor, watcher, failed or {})
     with _sigterm_as_interrupt():
         try:
             while running.advance():
@@ -133,7 +130,7 @@ def run_cells(
     return running.outcome
 
 
-def all_scores(cell: Cell) -> bool:
+def is_finished(cell: Cell) -> bool:
     """Say whether a cell's metrics.json has a score for each sound that its configuration asks for."""
     run = Run(cell.folder)
     if not run.is_done:
@@ -151,11 +148,10 @@ class _Cells:
         self,
         cells: Sequence[Cell],
         executor: Executor,
-        finished: Finished,
         watcher: Watcher,
         failed: Mapping[str, str],
     ) -> None:
-        self.executor, self.finished, self.watcher = executor, finished, watcher
+        self.executor, self.watcher = executor, watcher
         self.outcome = Outcome()
         self._running: dict[str, tuple[Cell, Job, FileLock]] = {}
         self._waiting: list[Cell] = []
@@ -163,7 +159,7 @@ class _Cells:
         for cell in cells:
             if cell.signature in failed:
                 self.outcome.failed[cell.signature] = failed[cell.signature]
-            elif finished(cell) and not is_in_hand(cell.folder):
+            elif is_finished(cell) and not is_in_hand(cell.folder):
                 self._done(cell)
             else:
                 self._waiting.append(cell)
@@ -206,7 +202,7 @@ class _Cells:
                     self._held.add(cell.signature)
                     self.watcher.held(cell)
                 return
-            if not self.finished(cell):
+            if not is_finished(cell):
                 state, job = self._start(cell)
                 self._running[cell.signature] = cell, job, taken
         except OSError as error:
@@ -231,7 +227,7 @@ class _Cells:
         return state, self.executor.start(cell.folder, cell.command, cell.processes)
 
     def _ended(self, cell: Cell, job: Job, code: int) -> None:
-        if code == 0 and self.finished(cell):
+        if code == 0 and is_finished(cell):
             self._done(cell)
         elif code == 0:
             self._failed(cell, f"it ended without all of its results in {cell.folder / METRICS}")
