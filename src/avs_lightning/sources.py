@@ -14,8 +14,9 @@ DECISIVE = ("data", "models", "methods", "metrics", "training", "losses.py")
 TALK = (
     "data/check.py", "data/problems.py", "data/stats.py", "metrics/names.py",
     "training/cost.py", "training/gradient_norm.py", "training/history.py", "training/loggers.py",
-    "training/metrics_csv.py", "training/progress.py", "training/run_folder.py", "training/run_log.py",
-    "training/stops.py", "training/wandb_folders.py", "training/wandb_run.py", "training/wandb_variables.py",
+    "training/environment.py", "training/metrics_csv.py", "training/progress.py", "training/record.py",
+    "training/run_log.py", "training/stops.py", "training/wandb_folders.py", "training/wandb_run.py",
+    "training/wandb_variables.py",
 )  # fmt: skip
 """Their files that check, show and note, and change no number."""
 SPEECH = ("UserError", "say", "print", "console", "log", "logger", "logging", "warnings")
