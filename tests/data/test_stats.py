@@ -77,3 +77,16 @@ def test_nothing_to_count(tmp_path: Path) -> None:
     (tmp_path / "s4_meta_data.csv").write_text("name,category\na,b\n")
     with pytest.raises(UserError, match=r"has the columns name,category, expected one of: name,start,category,split"):
         clip_counts(tmp_path)
+
+
+def test_clips_of_ones_own_by_category_or_without_any(tmp_path: Path, own_folder: Write) -> None:
+    root = own_folder(tmp_path / "street")
+    counts = clip_counts(root)
+    assert counts.loc["dog"].to_dict() == {"train": 2, "val": 1, "test": 1, "total": 4}
+    assert counts.attrs["title"] == "street: 8 clips in 2 categories"
+    assert "all" in printed(counts)
+    rows = [line.rpartition(",")[0] for line in (root / "clips.csv").read_text().splitlines()]
+    (root / "clips.csv").write_text("\n".join(rows))
+    counts = clip_counts(root / "clips.csv")
+    assert counts.loc["clips"].to_dict() == {"train": 4, "val": 2, "test": 2, "total": 8}
+    assert "all" not in printed(counts)

@@ -72,12 +72,13 @@ def clip_counts(path: str | Path) -> pd.DataFrame:
 
 
 def counts_table(counts: pd.DataFrame) -> Table:
-    """Show the result of `clip_counts`."""
+    """Show the result of `clip_counts`; with a sum where a clip counts once."""
+    summed = "total" in counts and len(counts) > 1 and counts["total"].sum() == counts.attrs["clips"]
     table = Table(
         title=counts.attrs["title"],
         min_width=len(counts.attrs["title"]) + 2,
         caption=counts.attrs.get("note"),
-        show_footer="total" in counts and counts["total"].sum() == counts.attrs["clips"],  # else rows share clips
+        show_footer=bool(summed),
     )
     table.add_column(str(counts.index.name), "all")
     for column in counts.columns:
