@@ -30,8 +30,8 @@ READING = (
     "data stats clips",
 )
 SWEEP = (
-    "train -m data=ms3 data.root=clips data.image_size=64 encoder=resnet18 encoder.weights=none audio_encoder=small "
-    "decoder.channels=16 fusion=none,stage1 debug=fast trainer.accelerator=cpu paths.runs_dir=runs"
+    "train -m data=ms3 data.root=clips data.image_size=64 encoder=resnet18 encoder.weights=none fusion=none "
+    "decoder=reference,fpn decoder.channels=16 debug=fast trainer.accelerator=cpu paths.runs_dir=runs"
 )
 # It starts the command from a small process: a child's peak begins with what its parent holds.
 STARTER = """

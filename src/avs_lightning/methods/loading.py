@@ -47,7 +47,7 @@ def load_method(path: str | Path, **groups: Any) -> SegmentationMethod:
     Args:
         path: a checkpoint of this package, or one of the released AVS (ResNet-50 or PVT-v2, any TPAVI stages); or the
             folder of a run, for its best checkpoint.
-        **groups: what a released checkpoint does not tell, see `AVSMethod.from_released`: `audio_encoder`, `fusion`.
+        **groups: what a released checkpoint does not tell: further arguments of its method's `from_released`.
 
     Raises:
         UserError: the file is damaged, names code that is not trusted, its entries are not those of the network it
