@@ -57,16 +57,29 @@ def one_step(step: nn.Module, batch: ClipBatch) -> dict[str, Any]:
     }
 
 
-def half_of_the_batch(rank: int) -> dict[str, Any]:
-    synced = BatchNormSync().apply(method().double().train())
+def clips_of_several_lengths(scope: str) -> tuple[AVSMethod, ClipBatch]:
+    """Two clips for each of two processes, with other numbers of frames and of labelled ones."""
+    batch = random_batch()
+    batch.lengths[:] = [2, 5, 1, 1]
+    batch.labelled &= batch.valid
+    return method(scope=scope, classes=("background", "bell", "drum")), batch
+
+
+def half_of_the_batch(rank: int, scope: str | None) -> dict[str, Any]:
+    whole, batch = clips_of_several_lengths(scope) if scope else (method(), random_batch())
+    synced = BatchNormSync().apply(whole.double().train())
     step = nn.parallel.DistributedDataParallel(Step(synced))
-    return one_step(step, rows(random_batch(), slice(2 * rank, 2 * rank + 2)))
+    return one_step(step, rows(batch, slice(2 * rank, 2 * rank + 2)))
 
 
-def test_two_processes_compute_the_loss_gradients_and_statistics_of_one(in_two_processes: Any) -> None:
-    whole = one_step(Step(method().double().train()), random_batch())
+@pytest.mark.parametrize("scope", [None, "clip", "frame"])
+def test_two_processes_compute_the_loss_gradients_and_statistics_of_one(
+    in_two_processes: Any, scope: str | None
+) -> None:
+    one, batch = clips_of_several_lengths(scope) if scope else (method(), random_batch())
+    whole = one_step(Step(one.double().train()), batch)
     assert all(gradient is not None for gradient in whole["gradients"].values())
-    for part in in_two_processes(half_of_the_batch):
+    for part in in_two_processes(half_of_the_batch, scope):
         torch.testing.assert_close(part["loss"], whole["loss"], rtol=1e-9, atol=0)
         assert part["gradients"].keys() == whole["gradients"].keys()
         for name, gradient in whole["gradients"].items():
