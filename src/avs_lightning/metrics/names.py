@@ -1,6 +1,7 @@
 """How scores and their protocols are named and written wherever people read them."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 PROTOCOLS: dict[str, str] = {
@@ -11,6 +12,12 @@ PROTOCOLS: dict[str, str] = {
     "reference@1": "as the released scripts, but clip by clip",
 }
 """What each protocol is; `reference` is that of 4 clips a batch, and some papers report 1 or 2."""
+CLASS_PROTOCOLS: dict[str, str] = {
+    "reference": "as the released scripts: mean over all classes; one that occurs nowhere scores 0, padding is right",
+    "frame": "mean over the classes that occur of their exact means over frames",
+    "dataset": "all pixels of a class at once, mean over the classes that occur",
+}
+"""What each protocol is of more than two classes."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,11 @@ def score_label(name: str) -> str:
     """Return what a score is called in tables: "miou_frame" is "mIoU %", "fscore_frame" "F"; the protocol is apart."""
     score = _score_of(name)
     return score.title if score else name
+
+
+def protocols_of(scores: Iterable[str]) -> dict[str, str]:
+    """Return what each protocol is, told by the names of the scores whether there are more than two classes."""
+    return PROTOCOLS if "miou_reference@2" in scores else CLASS_PROTOCOLS
 
 
 def score_text(name: str, value: float | None) -> str:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from avs_lightning.errors import choose
 from avs_lightning.metrics.counts import FrameCounts, f_scores, frame_sizes
+from avs_lightning.metrics.names import CLASS_PROTOCOLS
 
 
 @dataclass
@@ -36,7 +37,7 @@ class ClassCounts(FrameCounts):
     predicted: Tensor
     correct: Tensor
 
-    protocols = ("reference", "frame", "dataset")
+    protocols = tuple(CLASS_PROTOCOLS)
 
     def miou(self, protocol: str = "reference", batch_clips: int = 4) -> Tensor:
         scored = self._frames_of(protocol)

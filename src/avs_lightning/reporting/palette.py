@@ -40,4 +40,5 @@ def tinted(
     if labels is None:
         return image * np.float32(0.35)
     tints = np.asarray(colours, np.float32)[labels] / 255
-    return np.where(labels[..., None] > 0, 0.5 * image + 0.5 * tints, 0.35 * image)
+    share = 0.5 if len(colours) == 2 else 0.75  # the colours of classes are dark
+    return np.where(labels[..., None] > 0, (1 - share) * image + share * tints, 0.35 * image)

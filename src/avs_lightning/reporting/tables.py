@@ -13,7 +13,15 @@ from avs_lightning.data import ClipBatch
 from avs_lightning.data.sound_names import OWN, SOUNDS
 from avs_lightning.errors import UserError
 from avs_lightning.methods import SegmentationMethod
-from avs_lightning.metrics.names import FRAME_SCORES, PROTOCOLS, SCORES, protocol_label, score_label, score_text
+from avs_lightning.metrics.names import (
+    FRAME_SCORES,
+    PROTOCOLS,
+    SCORES,
+    protocol_label,
+    protocols_of,
+    score_label,
+    score_text,
+)
 
 
 def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Group:
@@ -23,12 +31,13 @@ def scores_table(scores: Mapping[str, Mapping[str, float]], title: str) -> Group
         scores: per set of sounds ("true", "muted", ...) the values by `metric_protocol`, as fractions.
         title: what was tested on what.
     """
-    notes = [f"Protocol frame: {PROTOCOLS['frame']}."]
+    protocols = protocols_of(scores[OWN])
+    notes = [f"Protocol frame: {protocols['frame']}."]
     for protocol in ("reference", "dataset"):
         names = [score.column(protocol) for score in SCORES.values() if score.has_protocol]
         if all(name in scores[OWN] for name in names):
             miou, fscore = (score_text(name, scores[OWN][name]) for name in names)
-            label = f"{protocol_label(protocol)}, {PROTOCOLS[protocol]}"
+            label = f"{protocol_label(protocol) if protocols is PROTOCOLS else protocol}, {protocols[protocol]}"
             notes.append(f"Protocol {label}: mIoU {miou} %, F {fscore} with its own sound.")
     table = Table(header_style="bold")
     table.add_column("sound")

@@ -38,8 +38,8 @@ def test_classes_have_their_colours_and_an_edge_between_them() -> None:
     assert (drawn[:, :3, 3] == 0).all()
     assert (drawn[:, 3:6, :3] == colours[1]).all()
     assert (drawn[:, 6:, :3] == colours[200]).all()
-    edges = [overlays.EDGE, overlays.INSIDE, overlays.EDGE, overlays.EDGE, overlays.INSIDE, overlays.INSIDE]
-    assert drawn[0, 3:, 3].tolist() == edges
+    edge, inside = overlays.EDGE, overlays.CLASS_INSIDE
+    assert drawn[0, 3:, 3].tolist() == [edge, inside, edge, edge, inside, inside]
 
 
 def test_a_class_taken_for_another_is_wrongly_on() -> None:

@@ -11,14 +11,15 @@ from avs_lightning.reporting.mask_files import Labels
 from avs_lightning.reporting.palette import TRUTH, Colour
 
 HIT, MISSED, FALSE_ALARM = TRUTH, (70, 150, 255), (255, 70, 90)
-INSIDE, EDGE = 130, 255
+INSIDE, CLASS_INSIDE, EDGE = 130, 190, 255  # the colours of classes are dark
 
 
 def tinted(labels: Labels, colours: Sequence[Colour]) -> bytes:
     """Return a PNG: labels [H, W] tinted by class, the edges opaque, the background clear."""
     kinds = np.where(labels > 0, 2 * labels.astype(np.int64) - 1 + _edges(labels), 0)
     present, kinds = np.unique(np.append(kinds, 0), return_inverse=True)  # a palette has 256 entries
-    shown = [(*colours[(kind + 1) // 2], EDGE if kind % 2 == 0 else INSIDE) for kind in present[1:].tolist()]
+    inside = INSIDE if len(colours) == 2 else CLASS_INSIDE
+    shown = [(*colours[(kind + 1) // 2], EDGE if kind % 2 == 0 else inside) for kind in present[1:].tolist()]
     return _png(kinds[:-1].reshape(labels.shape).astype(np.uint8), shown)
 
 

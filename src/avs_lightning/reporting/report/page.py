@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 from avs_lightning.data.sound_names import SOUNDS
 from avs_lightning.errors import UserError
 from avs_lightning.files import write_whole
-from avs_lightning.metrics.names import PROTOCOLS, SCORES
+from avs_lightning.metrics.names import CLASS_PROTOCOLS, PROTOCOLS, SCORES
 from avs_lightning.reporting.report.cells import Cell, cells_of
 from avs_lightning.reporting.report.clips import clip_gallery
 from avs_lightning.reporting.report.config_diff import config_differences, flatten
@@ -58,14 +58,16 @@ def render(report: Report, place: Path) -> str:
     results = read_results(report.runs)
     cells = cells_of(results)
     gallery = clip_gallery(results, cells, SCORES[report.score].column(report.protocol))
+    several = any(result.classes for result in results)
+    protocols = CLASS_PROTOCOLS if several else PROTOCOLS
     data = {
         "scores": {name: asdict(score) for name, score in SCORES.items()},
-        "protocols": PROTOCOLS,
+        "protocols": protocols,
         "sounds": SOUNDS,
         "loss": POINTS,
         "score": report.score,
         "protocol": report.protocol,
-        "grouping": "class" if any(result.classes for result in results) else "category",
+        "grouping": "class" if several else "category",
         "axes": list(dict.fromkeys(axis for cell in cells for axis in cell.parameters)),
         "cells": [_plain_cell(cell) for cell in cells],
         "runs": [_plain_run(result, place) for result in results],
@@ -78,7 +80,7 @@ def render(report: Report, place: Path) -> str:
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     return environment.get_template("report.html.j2").render(
         report=report,
-        protocols=PROTOCOLS,
+        protocols=protocols,
         sounds={sound: name for sound, name in SOUNDS.items() if any(sound in result.scores for result in results)},
         scores=SCORES,
         question=_markdown(report.question),
