@@ -311,3 +311,21 @@ def test_a_run_is_named_after_what_sets_it_apart(
     avs: Callable, tiny: list[str], overrides: list[str], name: str
 ) -> None:
     assert f"\nname: {name}\n" in avs("train", *tiny, *overrides, "--cfg", "job", "--resolve").out
+
+
+def test_callbacks_go_by_null_and_callbacks_and_loggers_come_by_their_class(
+    avs: Callable, tiny: list[str], tmp_path: Path
+) -> None:
+    without = ["callbacks.pictures=null", "~callbacks.clips", "callbacks.history=null", "probes=null", "logger=csv"]
+    own = [
+        "+callbacks.stop={_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/miou_frame}",
+        "+logger.files={_target_: pytorch_lightning.loggers.CSVLogger, name: mine}",
+    ]
+    folder = tmp_path / "run"
+    ended = avs("train", *tiny, *without, *own, "trainer.max_epochs=1", f"paths.output_dir={folder}")
+    assert ended.code == 0, ended.err
+    assert not [name for name in ("pictures", "clips", "clips.csv") if (folder / name).exists()]
+    assert list((folder / "mine").glob("*/metrics.csv"))
+    state = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["callbacks"]
+    assert [name for name in state if name.startswith("EarlyStopping")]
+    assert avs("report", str(folder)).code == 0
