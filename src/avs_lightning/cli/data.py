@@ -44,14 +44,14 @@ def parser() -> argparse.ArgumentParser:
     check_.set_defaults(run=check)
 
     stats_ = commands.add_parser(
-        "stats", help="clips a category and split, as a table and a figure", formatter_class=shown
+        "stats", help="clips a category and split, as a table and, if wanted, a figure", formatter_class=shown
     )
     stats_.add_argument("root", type=Path, help="a data set's folder, or its metadata CSV")
     stats_.add_argument(
         "--figure",
         type=Path,
-        help="write the figure here (.png, .pdf or .svg; of several sets, each with its setting's name; default: the "
-        "CSV's name, .png)",
+        help="draw them, too, and write the figure here (.png, .pdf or .svg; of several sets, each with its setting's "
+        "name)",
     )
     stats_.set_defaults(run=stats)
     return top
@@ -105,14 +105,14 @@ def stats(options: argparse.Namespace) -> int:
     """`avs data stats`."""
     from avs_lightning.data.stats import clip_counts, counts_table, metadata_files
     from avs_lightning.reporting.console import console
-    from avs_lightning.reporting.dataset_figure import write_dataset_figure
 
     files = metadata_files(options.root)
     for csv in files:
         counts = clip_counts(csv)
         console.print(counts_table(counts))
-        figure: Path = options.figure or Path(f"{csv.stem}.png")
-        if options.figure and len(files) > 1:
-            figure = figure.with_stem(f"{figure.stem}_{counts.attrs['setting']}")
-        console.print(f"The figure is {write_dataset_figure(counts, figure)}", soft_wrap=True)
+        if figure := options.figure:
+            from avs_lightning.reporting.dataset_figure import write_dataset_figure
+
+            named = figure.with_stem(f"{figure.stem}_{counts.attrs['setting']}") if len(files) > 1 else figure
+            console.print(f"The figure is {write_dataset_figure(counts, named)}", soft_wrap=True)
     return 0
