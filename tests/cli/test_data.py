@@ -92,10 +92,20 @@ def test_what_is_wrong_with_clips_of_ones_own_is_said_once_for_each_cause(
     assert ended.code == 1
     assert "classes.txt names 1 classes" in ended.err
     (root / "classes.txt").write_text("background\ndog\ndoor bell\n")
+    for second in range(30, 50):
+        shutil.copy(root / "test 0" / "frames" / "frame_9.jpg", root / "test 0" / "frames" / f"frame_{second}.jpg")
     ended = avs("data", "check", str(root))
     assert ended.code == 1
-    causes = ("masks: 2 files", "wav missing: 2 files", "did you mean trian 4", "value 9, and there are 3 classes",
-              "30x40 pixels, expected 40x30", "clip not in the CSV (note): 1 file")  # fmt: skip
+    causes = (
+        "masks: 2 files",
+        "wav missing: 2 files",
+        "did you mean trian 4",
+        "value 9, and there are 3 classes",
+        "30x40 pixels, expected 40x30",
+        "3.00 s, expected 23",
+        "a frame a second",
+        "clip not in the CSV (note): 1 file",
+    )
     for words in causes:
         assert words in " ".join(ended.out.split()), ended.out
 

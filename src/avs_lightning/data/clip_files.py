@@ -147,6 +147,8 @@ def _check_wav(clip: ClipRow, path: Path, seconds: float, exact: bool) -> Iterat
     if not math.isclose(sound.seconds, seconds, abs_tol=LENGTH_TOLERANCE[exact]):
         mended = "is cut" if sound.seconds > seconds else "repeats the log-mel patch of its last whole second"
         detail = f"{sound.seconds:.2f} s, expected {seconds:.0f}; in training it {mended}"
+        if not exact:
+            detail += "; there is to be a frame a second (`ffmpeg -i VIDEO -vf fps=1 frames/frame_%d.jpg`)"
         yield Problem("wav length", clip.id, path, detail)
 
 
