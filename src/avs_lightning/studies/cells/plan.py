@@ -74,16 +74,12 @@ class Plan:
     def save(self, folder: Path) -> None:
         """Write plan.json into the study's folder."""
         content = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain = ("name", "parameters", "seed", "signature", "command", "own")
         cells = [
             {
-                "name": cell.name,
-                "parameters": cell.parameters,
-                "seed": cell.seed,
-                "signature": cell.signature,
+                **{name: getattr(cell, name) for name in plain},
                 "folder": cell.folder.name,
-                "parent": cell.parent.signature if cell.parent else None,
-                "command": cell.command,
-                "own": cell.own,
+                "parent": cell.parent and cell.parent.signature,
             }
             for cell in self.cells
         ]
