@@ -100,7 +100,7 @@ class Plan:
             cells: dict[str, Cell] = {}
             for cell in content["cells"]:
                 place = {"folder": folder.parents[1] / STORE / cell["folder"], "config": {}}
-                parent = cells[cell["parent"]] if cell["parent"] else None
+                parent = cells[cell["parent"]] if cell.get("parent") else None
                 cells[cell["signature"]] = Cell(**{**cell, **place, "parent": parent})
             return cls(**{**content, "cells": list(cells.values())})
         except (OSError, ValueError, TypeError, KeyError) as error:
