@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
@@ -18,9 +19,16 @@ NUMBER = re.compile(r"\\tag\{(\d+)\}")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the page of all options."""
+    """Add the page of all options, and the recipes for what one adds oneself."""
     files.append(File.generated(config, "options.md", content="\n".join(options_page(read_options()))))
+    recipes = Path(config.config_file_path).with_name("CONTRIBUTING.md").read_text(encoding="utf-8")
+    files.append(File.generated(config, "extending.md", content=within_docs(recipes)))
     return files
+
+
+def within_docs(text: str) -> str:
+    """Let the links of a page beside docs/ lead to other pages, and write those that lead elsewhere as code."""
+    return re.sub(r"\[([^]]+)\]\((?!docs/)[^)]+\)", r"`\1`", text).replace("](docs/", "](")
 
 
 def options_page(options: list[Option]) -> Iterator[str]:
