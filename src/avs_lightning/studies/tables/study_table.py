@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -124,7 +124,7 @@ def build_table(
         layout: of the table.
         published: the table to compare with, as `published_table` returns it, or None.
         synthetic: of drawn clips; then no published number comes near the table, nor where a result is not known to be
-            of real ones ("synthetic" in `results`).
+            of real ones ("synthetic" in `results`), nor where it is of another data set than the published ones.
         provenance: of the results.
         facts: more that is shown below; "seeds" has a place among those of the provenance.
         title: above the table.
@@ -135,12 +135,22 @@ def build_table(
     if "synthetic" in results:
         known = results.loc[results["state"].astype(str) == "done", "synthetic"]
         synthetic = synthetic or not all(value is False for value in known.tolist())
+    provenance, facts = provenance or Provenance(), dict(facts or {})
     beside = None if synthetic else published
+    if beside is not None and "setting" in beside and not comparable(provenance.data, beside["setting"]):
+        theirs = ", ".join(beside["setting"].unique())
+        facts["published numbers"] = f"are of {theirs}, and these results of other clips: not shown"
+        beside = None
     measured = layout.measured(results)
     cells = table_cells(measured, layout, beside)
     source = None if beside is None else "; ".join(beside["source"].unique())
     orderings = tuple(judge_claims(measured, layout))
-    return StudyTable(title, layout, cells, orderings, provenance or Provenance(), facts or {}, source, synthetic)
+    return StudyTable(title, layout, cells, orderings, provenance, facts, source, synthetic)
+
+
+def comparable(data: Sequence[str], settings: Iterable[str]) -> bool:
+    """Say whether results of data sets, by name, may stand beside numbers that were published of `settings`."""
+    return {name.lower() for name in data} <= {setting.lower() for setting in settings}
 
 
 def _grid(table: StudyTable) -> Grid:
