@@ -308,7 +308,7 @@ def test_the_terminals_80_columns_hold_table_a1_without_cutting_a_number() -> No
 def test_of_other_data_no_published_number_stands_beside_the_table(form: str) -> None:
     other = written(table(results("table_a1"), provenance=replace(PROVENANCE, data=("ms3", "own"))), form)
     same = written(table(results("table_a1")), form)
-    numbers = [str(n) if form == "to_csv" else f"{n:.2f}" for n in published_table("table_a1")["miou"]]
+    numbers = ["miou_paper"] if form == "to_csv" else [f"{n:.2f}" for n in published_table("table_a1")["miou"]]
     assert not any(number in other for number in numbers)
     assert all(number in same for number in numbers)
     assert "S4, MS3" in other or form in ("to_csv", "to_latex")
