@@ -12,7 +12,7 @@ from typing import Any
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -219,11 +219,6 @@ def refuse_inline_jobs(command: str) -> None:
 
 def explained(error: Exception, command: str) -> Exception:
     """Return the error as a `UserError` where it is about the configuration, else as it is."""
-    if isinstance(error, InstantiationException):
-        cause, place = error.__cause__, re.search(r"full_key: (\S+)", str(error))
-        if isinstance(cause, UserError):
-            return cause
-        return UserError(f"{place[1] if place else 'the configuration'} cannot be built: {cause or error}")
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         cause = error.__cause__ or error.__context__
         while cause and not isinstance(cause, UserError):

@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hydra.utils import instantiate
-
 from avs_lightning.data.fingerprint import dataset_fingerprint
 from avs_lightning.errors import UserError, shortened
 from avs_lightning.run import Run, State
 from avs_lightning.studies.cells.cell import Cell
+from avs_lightning.targets import build
 from avs_lightning.training.signature import clip_settings
 
 if TYPE_CHECKING:
@@ -67,8 +66,18 @@ def _clips_of(data: Mapping[str, Any]) -> str:
 
 def data_of(cell: Cell) -> ClipDataModule:
     """Build the data module of a cell; nothing is read or written yet."""
-    module: ClipDataModule = instantiate(dict(cell.config["data"]), _convert_="all")
-    return module
+    return build_data(cell.config["data"])
+
+
+def build_data(settings: Mapping[str, Any]) -> ClipDataModule:
+    """Build the data module of the settings `data`.
+
+    Raises:
+        UserError: they name none, or it refuses its arguments.
+    """
+    from avs_lightning.data import ClipDataModule
+
+    return build(settings, "data", ClipDataModule)  # type: ignore[type-abstract]
 
 
 def draws_its_clips(cell: Cell) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra.utils import instantiate
 from rich.console import Group
 from rich.table import Table
 
@@ -19,6 +18,7 @@ from avs_lightning.machine import available_cores
 from avs_lightning.reporting.console import Prose, spoken
 from avs_lightning.run import Run, State
 from avs_lightning.studies.cells.cell import Cell
+from avs_lightning.studies.cells.data import build_data
 from avs_lightning.studies.estimate.disk import free_bytes, spoken_bytes
 from avs_lightning.studies.estimate.pace import Pace, ended_paces, extent_of, measured_pace, network_of
 from avs_lightning.studies.estimate.step_times import BUSY, present_slowdown
@@ -151,7 +151,7 @@ def undrawn(cells: Sequence[Cell]) -> list[Cell]:
     for cell in sets.values():
         data = dict(cell.config["data"])
         try:
-            instantiate(data, _convert_="all").dataset("train")
+            build_data(data).dataset("train")
         except UserError:
             missing[data["root"], data["name"]] = cell
     return list(missing.values())

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 
 from avs_lightning.data import ClipDataModule
 from avs_lightning.methods.loading import without_weights
 from avs_lightning.run import Run
 from avs_lightning.run.names import CHECKPOINTS
 from avs_lightning.studies.cells.cell import Cell
+from avs_lightning.studies.cells.data import build_data
 from avs_lightning.studies.estimate.disk import folder_bytes
 from avs_lightning.studies.execution.processes import LocalJob, LocalJobs
 
@@ -59,7 +59,7 @@ def run_trial(cell: Cell, folder: Path) -> Trial:
         folder: an empty one for all that this leaves.
     """
     config = trial_config(cell.config, folder)
-    data: ClipDataModule = instantiate(config["data"], _convert_="all")
+    data = build_data(config["data"])
     began, drawn = time.process_time(), "synthetic" in config["data"]
     data.prepare_data()
     drawing = time.process_time() - began

@@ -7,10 +7,9 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-from hydra.utils import instantiate
-
 from avs_lightning.data.sound_names import probe_names
 from avs_lightning.studies.cells.cell import Cell
+from avs_lightning.studies.cells.data import build_data
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def split_sizes(cell: Cell) -> dict[str, int]:
 
 @cache
 def _split_sizes(settings: str) -> tuple[tuple[str, int], ...]:
-    return tuple(instantiate(json.loads(settings), _convert_="all").clip_counts().items())
+    return tuple(build_data(json.loads(settings)).clip_counts().items())
 
 
 def _limited(batches: int, limit: float | None) -> int:
