@@ -13,6 +13,7 @@ from torchmetrics import Metric
 
 from avs_lightning.data import BINARY, ClipBatch
 from avs_lightning.errors import UserError
+from avs_lightning.methods.graph import graph_leaves
 from avs_lightning.methods.optimizers import ADAM, build_optimizer
 from avs_lightning.methods.published import leave_out, whole_entries
 from avs_lightning.metrics import ClipScores, SegmentationScores
@@ -177,7 +178,7 @@ class SegmentationMethod(pl.LightningModule):
         with torch.enable_grad():
             terms = self.eval().losses(self(batch), batch)
         self.train(training)
-        reached = leaves(torch.stack(list(terms.values())).sum())
+        reached = graph_leaves(torch.stack(list(terms.values())).sum())
         return [name for name, p in self.named_parameters() if p.requires_grad and p not in reached]
 
     def transfer_batch_to_device(self, batch: ClipBatch, device: torch.device, dataloader_idx: int) -> ClipBatch:
@@ -291,18 +292,3 @@ def over_processes(values: Tensor, reduce_fx: Any = "mean") -> Tensor:
     values = values.clone()
     dist.all_reduce(values, {"min": dist.ReduceOp.MIN, "max": dist.ReduceOp.MAX}.get(operation, dist.ReduceOp.SUM))
     return values / dist.get_world_size() if operation in ("mean", "avg") else values
-
-
-def leaves(value: Tensor) -> set[Tensor]:
-    """Return the leaf tensors that a backward pass from `value` would give a gradient to."""
-    found: set[Tensor] = set()
-    seen, waiting = set(), [value.grad_fn]
-    while waiting:
-        node: Any = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        if hasattr(node, "variable"):
-            found.add(node.variable)
-        waiting += [step for step, _ in node.next_functions]
-    return found
