@@ -12,7 +12,7 @@ from avs_lightning.cli.options import read_options
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "experiments").glob("**/*.md")])
-GENERATED = {ROOT / "docs" / "options.md"}
+GENERATED = {ROOT / "docs" / name for name in ("options.md", "extending.md")}
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
 FETCHED = re.compile(r"<(?:script|img|iframe|source)[^>]* src=\"?https?:[^>]*|<link[^>]* href=\"?https?:[^>]*")
 
@@ -48,6 +48,13 @@ def test_every_setting_stands_on_the_page_of_options(site: Path) -> None:
     page = (site / "options.html").read_text(encoding="utf-8")
     keys = {setting.key for option in read_options() for setting in option.settings}
     assert sorted(key for key in keys if f"<code>{key}</code>" not in page) == []
+
+
+def test_the_recipes_of_contributing_are_a_page(site: Path) -> None:
+    page = (site / "extending.html").read_text(encoding="utf-8")
+    recipes = re.findall(r"^## (.*)", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert recipes
+    assert [recipe for recipe in recipes if f">{recipe}<" not in page] == []
 
 
 def test_every_formula_is_drawn(site: Path) -> None:
