@@ -219,7 +219,7 @@ def test_a_synthetic_study_never_shows_the_papers_numbers(avs: Callable, here: P
         for number, spec in enumerate(study.cells()):
             folder = here / "runs" / "cells" / f"{data}{number}"
             folder.mkdir(parents=True)
-            scores = {"data": "x", "synthetic": data != "real", "scores": {"true": dict.fromkeys(SCORES, 0.4321)}}
+            scores = {"data": "ms3", "synthetic": data != "real", "scores": {"true": dict.fromkeys(SCORES, 0.4321)}}
             (folder / "metrics.json").write_text(json.dumps(scores))
             cells.append(Cell("", spec.parameters, 0, {}, str(number), folder))
         plan = Plan(study.folder_name, study.title, "", data != "real", [], cells, study.table)
