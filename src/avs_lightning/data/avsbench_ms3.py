@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from avs_lightning.data.avsbench import AVSBenchDataModule
-from avs_lightning.data.datasets import Audio, LayoutDataset
+from avs_lightning.data.datasets import LayoutDataset
 from avs_lightning.data.layouts import ClipRow, MultiSourceLayout
 from avs_lightning.data.splits import split_by_source
 from avs_lightning.errors import choose
@@ -28,19 +28,12 @@ class MultiSourceDataset(LayoutDataset):
     layout_type = MultiSourceLayout
 
     def __init__(
-        self,
-        root: str | Path,
-        split: str,
-        image_size: int = 224,
-        audio: Audio = "auto",
-        limit: int | None = None,
-        partition: Partition = "official",
-        partition_seed: int = 0,
+        self, *arguments: Any, partition: Partition = "official", partition_seed: int = 0, **options: Any
     ) -> None:
         choose(partition, PARTITIONS, "data.partition")
         self.partition = partition
         self.partition_seed = partition_seed
-        super().__init__(root, split, image_size, audio, limit)
+        super().__init__(*arguments, **options)
 
     def _select(self, clips: Sequence[ClipRow], split: str) -> list[ClipRow]:
         if self.partition == "official":
